@@ -1,0 +1,16 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+/** The test configuration of every package: sources of other packages are used as they stand, without a build. */
+export function pharosTests(overrides: ViteUserConfig['test'] = {}): ViteUserConfig {
+  return defineConfig({
+    resolve: { conditions: ['@pharos/source'] },
+    ssr: { resolve: { conditions: ['@pharos/source', 'node', 'import', 'default'] } },
+    test: {
+      include: ['src/**/*.spec.ts', 'src/**/*.int-spec.ts'],
+      exclude: ['dist/**', 'node_modules/**'],
+      testTimeout: 30_000,
+      hookTimeout: 120_000,
+      ...overrides,
+    },
+  })
+}
