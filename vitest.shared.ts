@@ -4,7 +4,8 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 export function pharosTests(overrides: ViteUserConfig['test'] = {}): ViteUserConfig {
   return defineConfig({
     resolve: { conditions: ['@pharos/source'] },
-    ssr: { resolve: { conditions: ['@pharos/source', 'node', 'import', 'default'] } },
+    // Vitest hands these to Node as well, where 'import' would also hold for require() and break CommonJS packages.
+    ssr: { resolve: { conditions: ['@pharos/source', 'node'] } },
     test: {
       include: ['src/**/*.spec.ts', 'src/**/*.int-spec.ts'],
       exclude: ['dist/**', 'node_modules/**'],

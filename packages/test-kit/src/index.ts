@@ -1,1 +1,12 @@
-export {}
+export { pharosHome, repositoryDirectory, toolPath } from './paths.js'
+export { freePort } from './process/free-port.js'
+export { endOrphans } from './process/child-register.js'
+export { withLock } from './process/lock-file.js'
+export { endProcess, identifyProcess, isAlive, processStart, waitUntil, type ProcessIdentity } from './process/process-identity.js'
+export { removePostgresCluster } from './postgres/postgres-cluster.js'
+export { launchPostgres, type LaunchPostgresOptions, type RunningPostgres } from './postgres/postgres-server.js'
+export { stopSharedPostgres } from './postgres/shared-postgres.js'
+export { startPostgres, type TestPostgres } from './postgres/start-postgres.js'
+export { dropTestDatabases, type DatabaseTemplate, type TestDatabase } from './postgres/test-database.js'
+export { findRedisProgram, launchRedis, type LaunchRedisOptions, type RunningRedis } from './redis/redis-server.js'
+export { startRedis, type StartRedisOptions, type TestRedis } from './redis/start-redis.js'
