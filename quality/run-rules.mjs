@@ -26,7 +26,11 @@ const limitBytes = 1_000_000
 
 /** Tracked files and new ones that are not ignored, as text. Binary and very large files are left out. */
 export function trackedFiles(root) {
-  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 })
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  })
   const files = []
   for (const path of new Set(listed.split('\0'))) {
     const full = join(root, path)
@@ -72,6 +76,10 @@ function probeResults(rule) {
   if (rule.probes.length === 0) return [{ name: `${rule.name} probe`, kind: 'probe', failures: ['the rule has no probe'] }]
   return rule.probes.map((probe) => {
     const isRefused = checkFile(rule, readSource(probe.path, probe.text)).length > 0
-    return { name: `${rule.name} refuses ${probe.path}`, kind: 'probe', failures: isRefused ? [] : ['a source that breaks the rule was accepted'] }
+    return {
+      name: `${rule.name} refuses ${probe.path}`,
+      kind: 'probe',
+      failures: isRefused ? [] : ['a source that breaks the rule was accepted'],
+    }
   })
 }

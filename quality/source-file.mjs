@@ -31,7 +31,13 @@ export function readSource(path, text) {
     }
     return low + 1
   }
-  const file = { path, text, lineCount: text.endsWith('\n') ? lineStarts.length - 1 : lineStarts.length, lineOf, isTest: testPattern.test(path) }
+  const file = {
+    path,
+    text,
+    lineCount: text.endsWith('\n') ? lineStarts.length - 1 : lineStarts.length,
+    lineOf,
+    isTest: testPattern.test(path),
+  }
   if (!codePattern.test(path)) return { ...file, imports: [], comments: [], visit: () => undefined }
   const parsed = parseSync(path, text)
   return {

@@ -102,7 +102,8 @@ export const boundaryRules = [
     name: 'test-kit-stays-in-tests',
     why: 'What serves tests is not shipped in a service.',
     appliesTo: (path) => isInWorkspace(path) && path.includes('/src/') && !path.startsWith('packages/test-kit/'),
-    check: (file) => (file.isTest ? [] : refuse(file, (request) => scopedName(request.specifier) === 'test-kit', 'a product source uses the test kit')),
+    check: (file) =>
+      file.isTest ? [] : refuse(file, (request) => scopedName(request.specifier) === 'test-kit', 'a product source uses the test kit'),
     probes: [{ path: 'apps/scheduler/src/main.ts', text: "import { startPostgres } from '@pharos/test-kit'\n" }],
   },
 ]

@@ -20,7 +20,8 @@ function isLoggerCall(node) {
   )
 }
 
-const isText = (node) => node.type === 'TemplateLiteral' || node.type === 'BinaryExpression' || (node.type === 'Literal' && typeof node.value === 'string')
+const isText = (node) =>
+  node.type === 'TemplateLiteral' || node.type === 'BinaryExpression' || (node.type === 'Literal' && typeof node.value === 'string')
 
 /** A documented statement has a doc comment that ends right above it (decorators stand between). */
 function hasDocComment(file, node) {
@@ -38,13 +39,14 @@ export const codeRules = [
     check: (file) => {
       const findings = []
       file.visit({
-        TSEnumDeclaration: (node) => findings.push({ line: file.lineOf(node.start), message: `${node.id.name} is an enum: write a union of literals` }),
+        TSEnumDeclaration: (node) =>
+          findings.push({ line: file.lineOf(node.start), message: `${node.id.name} is an enum: write a union of literals` }),
       })
       return findings
     },
     probes: [
       { path: 'packages/contracts/src/scan.ts', text: "export enum ScanState { Queued = 'queued' }\n" },
-      { path: 'packages/contracts/src/scan.ts', text: "const enum Size { Small }\nexport const small = Size.Small\n" },
+      { path: 'packages/contracts/src/scan.ts', text: 'const enum Size { Small }\nexport const small = Size.Small\n' },
     ],
   },
   {
@@ -59,7 +61,8 @@ export const codeRules = [
           if (!isLoggerCall(node)) return
           const message = node.arguments.find(isText)
           const isRight = message?.type === 'Literal' && messageGrammar.test(message.value)
-          if (message && !isRight) findings.push({ line: file.lineOf(node.start), message: 'a log message is a constant `<process> <event>`' })
+          if (message && !isRight)
+            findings.push({ line: file.lineOf(node.start), message: 'a log message is a constant `<process> <event>`' })
         },
       })
       return findings
@@ -83,8 +86,12 @@ export const codeRules = [
           if (options?.type !== 'ObjectExpression') return
           const name = options.properties.find((property) => property.type === 'Property' && property.key.name === 'name')?.value.value
           if (typeof name !== 'string') return
-          const isRight = /^pharos_[a-z0-9_]+$/.test(name) && (node.callee.name !== 'Counter' || name.endsWith('_total')) && !/_(ms|millis|kb|mb)(_|$)/.test(name)
-          if (!isRight) findings.push({ line: file.lineOf(node.start), message: `${name} is not pharos_<thing>_<base unit>, _total for a counter` })
+          const isRight =
+            /^pharos_[a-z0-9_]+$/.test(name) &&
+            (node.callee.name !== 'Counter' || name.endsWith('_total')) &&
+            !/_(ms|millis|kb|mb)(_|$)/.test(name)
+          if (!isRight)
+            findings.push({ line: file.lineOf(node.start), message: `${name} is not pharos_<thing>_<base unit>, _total for a counter` })
         },
       })
       return findings
@@ -104,7 +111,9 @@ export const codeRules = [
       const findings = []
       file.visit({
         ExportNamedDeclaration(node) {
-          const isInterface = node.declaration?.type === 'TSInterfaceDeclaration' || (node.declaration?.type === 'ClassDeclaration' && node.declaration.abstract)
+          const isInterface =
+            node.declaration?.type === 'TSInterfaceDeclaration' ||
+            (node.declaration?.type === 'ClassDeclaration' && node.declaration.abstract)
           if (isInterface && !hasDocComment(file, node)) {
             findings.push({ line: file.lineOf(node.start), message: `${node.declaration.id.name} has no doc comment` })
           }
@@ -112,7 +121,9 @@ export const codeRules = [
       })
       return findings
     },
-    probes: [{ path: 'packages/scanners/src/scanner.ts', text: '// not a doc comment\nexport interface Scanner { run(): Promise<void> }\n' }],
+    probes: [
+      { path: 'packages/scanners/src/scanner.ts', text: '// not a doc comment\nexport interface Scanner { run(): Promise<void> }\n' },
+    ],
   },
   {
     name: 'services-throw-typed-errors',

@@ -55,7 +55,12 @@ export const layerRules = [
         (request) => roleOf(request.specifier) === 'repository' && posix.dirname(posix.normalize(request.specifier)).startsWith('..'),
         "a feature uses another feature's repository",
       ),
-    probes: [{ path: 'apps/results-service/src/images/images.service.ts', text: "import { ScansRepository } from '../scans/scans.repository.js'\n" }],
+    probes: [
+      {
+        path: 'apps/results-service/src/images/images.service.ts',
+        text: "import { ScansRepository } from '../scans/scans.repository.js'\n",
+      },
+    ],
   },
   {
     name: 'edges-know-no-database',
@@ -100,7 +105,9 @@ export const layerRules = [
     name: 'environment-is-read-once',
     why: "service-kit's configuration reads the environment, reports every problem at once and injects a frozen tree.",
     appliesTo: (path) =>
-      /^(apps|packages)\/.+\/src\//.test(path) && !path.startsWith('packages/test-kit/') && !/^packages\/service-kit\/src\/config/.test(path),
+      /^(apps|packages)\/.+\/src\//.test(path) &&
+      !path.startsWith('packages/test-kit/') &&
+      !path.startsWith('packages/service-kit/src/config'),
     check: (file) => {
       if (file.isTest) return []
       const findings = []
@@ -108,7 +115,8 @@ export const layerRules = [
         MemberExpression(node) {
           if (node.object.type !== 'Identifier' || node.object.name !== 'process') return
           const property = node.computed ? node.property.value : node.property.name
-          if (property === 'env') findings.push({ line: file.lineOf(node.start), message: 'process.env is read outside of the configuration' })
+          if (property === 'env')
+            findings.push({ line: file.lineOf(node.start), message: 'process.env is read outside of the configuration' })
         },
       })
       return findings

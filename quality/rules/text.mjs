@@ -13,7 +13,8 @@ const suppression = /(oxlint-disable|eslint-disable|biome-ignore|@ts-expect-erro
 function machineMarks() {
   const folders = [root, homedir()].filter((path) => path.split('/').length > 2 || path === '/root').map((path) => `${path}/`)
   const parent = dirname(root)
-  if (parent.split('/').length === 2 && !['/', '/tmp', '/home', '/usr', '/opt', '/var', '/srv', '/app'].includes(parent)) folders.push(`${parent}/`)
+  if (parent.split('/').length === 2 && !['/', '/tmp', '/home', '/usr', '/opt', '/var', '/srv', '/app'].includes(parent))
+    folders.push(`${parent}/`)
   const hosts = [process.env.npm_config_registry, process.env.NPM_CONFIG_REGISTRY, ...(process.env.GOPROXY ?? '').split(/[,|]/)]
     .map((address) => (URL.canParse(address ?? '') ? new URL(address).hostname : ''))
     .filter((host) => host !== '' && !publicHosts.includes(host) && !/^(localhost|127\.|\[?::1)/.test(host))
@@ -46,7 +47,9 @@ export const textRules = [
       const comments =
         file.comments.length > 0 || !file.path.endsWith('.go')
           ? file.comments
-          : file.text.split('\n').flatMap((line, index) => (/\/\/\s*nolint/.test(line) ? [{ text: line.slice(line.indexOf('//')), line: index + 1 }] : []))
+          : file.text
+              .split('\n')
+              .flatMap((line, index) => (/\/\/\s*nolint/.test(line) ? [{ text: line.slice(line.indexOf('//')), line: index + 1 }] : []))
       return comments
         .filter((comment) => {
           const found = suppression.exec(comment.text)
@@ -65,12 +68,13 @@ export const textRules = [
   },
   {
     name: 'no-machine-marks',
-    why: "A path or download host of one machine means nothing on the next, and says more about its owner than the owner wants.",
+    why: 'A path or download host of one machine means nothing on the next, and says more about its owner than the owner wants.',
     appliesTo: (path) => !path.startsWith('quality/rules/text'),
     check: (file) =>
       eachLine(
         file,
-        (line) => marks.folders.some((folder) => line.includes(folder)) || marks.hosts.some((host) => line.includes(host)) || userFolder.test(line),
+        (line) =>
+          marks.folders.some((folder) => line.includes(folder)) || marks.hosts.some((host) => line.includes(host)) || userFolder.test(line),
         'a path or host of one machine',
       ),
     probes: [

@@ -1,0 +1,2 @@
+import { used } from './library.js'
+used()

@@ -1,0 +1,2 @@
+import { parse } from './no-explicit-any'
+export const parsed = parse('1')

@@ -1,0 +1,2 @@
+import { first } from './no-cycle.js'
+export const second = (): number => first()

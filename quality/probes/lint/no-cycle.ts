@@ -1,0 +1,2 @@
+import { second } from './no-cycle-second.js'
+export const first = (): number => second()

@@ -1,0 +1,5 @@
+export function quiet(work: () => void): void {
+  try {
+    work()
+  } catch {}
+}

@@ -1,0 +1,1 @@
+export const parse = (text: any): string => String(text)

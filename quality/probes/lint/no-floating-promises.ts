@@ -1,0 +1,4 @@
+async function save(): Promise<void> {}
+export function run(): void {
+  save()
+}
