@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { findOnPath } from '../process/find-on-path.js'
 import { freePort } from '../process/free-port.js'
 import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../process/process-identity.js'
 
@@ -28,23 +29,9 @@ export interface RunningRedis {
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** Where `redis-server` stands on PATH, if it does. */
-export function findRedisProgram(environment: NodeJS.ProcessEnv = process.env): string | undefined {
-  for (const directory of (environment.PATH ?? '').split(delimiter)) {
-    const path = join(directory, 'redis-server')
-    try {
-      accessSync(path, constants.X_OK)
-      return path
-    } catch {
-      continue
-    }
-  }
-  return undefined
-}
-
 /** Starts a Redis that never evicts (queues are not a cache), in a process group of its own. */
 export async function launchRedis(options: LaunchRedisOptions): Promise<RunningRedis> {
-  const program = options.program ?? findRedisProgram()
+  const program = options.program ?? findOnPath('redis-server')
   if (program === undefined) throw new Error('redis-server is not on PATH; install the package "redis-server" (Debian), "redis" (Alpine, Fedora, Homebrew), or set REDIS_URL')
   await mkdir(options.directory, { recursive: true })
   const port = options.port ?? (await freePort())
