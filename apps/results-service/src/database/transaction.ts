@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common'
+import { DataSource, type EntityManager, QueryFailedError } from 'typeorm'
+
+/** A running transaction. Rules pass it on; only repositories and stores run SQL in it. */
+export type Transaction = EntityManager
+
+/** How a transaction is run. */
+export interface TransactionOptions {
+  /** Runs the work again (at most 5 times) when PostgreSQL says that a deadlock or a serialization failure ended it. Default true. */
+  readonly retrySerialization?: boolean
+}
+
+/** serialization_failure and deadlock_detected: nothing was done, doing it again is right. */
+const retryableStates: ReadonlySet<string> = new Set(['40001', '40P01'])
+const attemptLimit = 5
+
+const hooksOf = new WeakMap<EntityManager, (() => void)[]>()
+
+/** Runs `hook` once the transaction has committed, never when it has not. A hook starts things and does not throw. */
+export function afterCommit(tx: Transaction, hook: () => void): void {
+  const hooks = hooksOf.get(tx)
+  if (hooks === undefined) hook()
+  else hooks.push(hook)
+}
+
+/** The SQLSTATE of a failed statement, e.g. 23505 for a unique violation. */
+export function sqlStateOf(error: unknown): string | undefined {
+  if (!(error instanceof QueryFailedError)) return undefined
+  const { code } = error.driverError as { code?: unknown }
+  return typeof code === 'string' ? code : undefined
+}
+
+/** Runs work in transactions. */
+@Injectable()
+export class Database {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** For single statements outside of a transaction. */
+  get runner(): EntityManager {
+    return this.dataSource.manager
+  }
+
+  /** Commits when `work` resolves, rolls back when it rejects; then the hooks of `afterCommit` run. */
+  async inTransaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    const { retrySerialization = true } = options
+    for (let attempt = 1; ; attempt += 1) {
+      const hooks: (() => void)[] = []
+      try {
+        const result = await this.dataSource.transaction(async (tx) => {
+          hooksOf.set(tx, hooks)
+          return work(tx)
+        })
+        for (const hook of hooks) hook()
+        return result
+      } catch (error) {
+        const isRetryable = retrySerialization && retryableStates.has(sqlStateOf(error) ?? '')
+        if (!isRetryable || attempt >= attemptLimit) throw error
+      }
+    }
+  }
+}
