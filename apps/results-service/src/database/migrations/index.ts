@@ -3,6 +3,10 @@ import { CreateTasks1790000000000 } from './1790000000000-create-tasks.js'
 import { CreateEvents1790000000001 } from './1790000000001-create-events.js'
 import { CreateAccess1790000000002 } from './1790000000002-create-access.js'
 import { CreateSchedules1790000000003 } from './1790000000003-create-schedules.js'
+import { CreateImages1790000000100 } from './1790000000100-create-images.js'
+import { CreateVulnerabilities1790000000101 } from './1790000000101-create-vulnerabilities.js'
+import { CreateFindings1790000000102 } from './1790000000102-create-findings.js'
+import { CreateGenerations1790000000103 } from './1790000000103-create-generations.js'
 
 /** Every migration, in the order in which they run. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -10,4 +14,8 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   CreateEvents1790000000001,
   CreateAccess1790000000002,
   CreateSchedules1790000000003,
+  CreateImages1790000000100,
+  CreateVulnerabilities1790000000101,
+  CreateFindings1790000000102,
+  CreateGenerations1790000000103,
 ]
