@@ -1,3 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({ test: { include: ['**/*.spec.mjs'], exclude: ['probes/**'] } })
+export default defineConfig({
+  resolve: { conditions: ['@pharos/source'] },
+  ssr: { resolve: { conditions: ['@pharos/source', 'node', 'import', 'default'] } },
+  test: { include: ['**/*.spec.mjs'], exclude: ['probes/**'], testTimeout: 60_000 },
+})

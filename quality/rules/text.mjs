@@ -11,7 +11,7 @@ const suppression = /(oxlint-disable|eslint-disable|biome-ignore|@ts-expect-erro
 
 /** Folders and download hosts of the machine at hand: whoever clones the project has others. */
 function machineMarks() {
-  const folders = [root, homedir()].filter((path) => path.split('/').length > 2 || path === '/root').map((path) => `${path}/`)
+  const folders = [...[root, homedir()].filter((path) => path.split('/').length > 2).map((path) => `${path}/`), '/root/']
   const parent = dirname(root)
   if (parent.split('/').length === 2 && !['/', '/tmp', '/home', '/usr', '/opt', '/var', '/srv', '/app'].includes(parent))
     folders.push(`${parent}/`)
