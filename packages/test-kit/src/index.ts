@@ -3,8 +3,8 @@ export { pharosHome, repositoryDirectory, toolPath } from './paths.js'
 
 export { endOrphans } from './process/child-register.js'
 export { freePort } from './process/free-port.js'
-export { withLock } from './process/lock-file.js'
-export { endProcess, identifyProcess, isAlive, processStart, waitUntil, type ProcessIdentity } from './process/process-identity.js'
+export { withLock } from '../plain/lock-file.mjs'
+export { endProcess, identifyProcess, isAlive, processStart, waitUntil, type ProcessIdentity } from '../plain/process-identity.mjs'
 
 export { removePostgresCluster } from './postgres/postgres-cluster.js'
 export { launchPostgres, type LaunchPostgresOptions, type RunningPostgres } from './postgres/postgres-server.js'

@@ -5,7 +5,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { pharosHome, repositoryDirectory, toolPath } from '../paths.js'
-import { withLock } from '../process/lock-file.js'
+import { withLock } from '../../plain/lock-file.mjs'
 import type { Availability } from '../registry/other-registries.js'
 
 const run = promisify(execFile)

@@ -4,7 +4,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { freePort } from '../process/free-port.js'
-import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../process/process-identity.js'
+import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../../plain/process-identity.mjs'
 import { postgresUser, preparePostgresCluster, type PostgresCluster } from './postgres-cluster.js'
 
 /** How to start a server of one's own. */

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { testHome } from '../paths.js'
 import { freePort } from '../process/free-port.js'
-import { withLock } from '../process/lock-file.js'
-import { endProcess, identifyProcess, isAlive, waitUntil, type ProcessIdentity } from '../process/process-identity.js'
+import { withLock } from '../../plain/lock-file.mjs'
+import { endProcess, identifyProcess, isAlive, waitUntil, type ProcessIdentity } from '../../plain/process-identity.mjs'
 import { preparePostgresCluster } from './postgres-cluster.js'
 import { endStalePostgres, postgresArguments, postgresUrl, waitForPostgres } from './postgres-server.js'
 import { dropTestDatabases } from './test-database.js'
@@ -38,7 +38,7 @@ async function places() {
 export async function leaseSharedPostgres(): Promise<PostgresLease> {
   const { directory, leaseDirectory, recordPath, logPath, lockPath } = await places()
   const self = identifyProcess()
-  const leasePath = join(leaseDirectory, `${self.pid}~${self.startedAt.replace(/\W/g, '_')}~${randomBytes(4).toString('hex')}`)
+  const leasePath = join(leaseDirectory, `${self.pid}~${self.startedAt}~${randomBytes(4).toString('hex')}`)
   writeFileSync(leasePath, '')
   const release = (): void => rmSync(leasePath, { force: true })
   try {
@@ -76,7 +76,7 @@ async function startShared(directory: string, leaseDirectory: string, recordPath
   rmSync(logPath, { force: true })
   const port = await freePort()
   const url = postgresUrl(cluster, port)
-  const keeper = spawn(process.execPath, [fileURLToPath(new URL('../../bin/keep-server.mjs', import.meta.url))], {
+  const keeper = spawn(process.execPath, [fileURLToPath(new URL('../../plain/keep-server.mjs', import.meta.url))], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })

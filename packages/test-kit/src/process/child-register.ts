@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pharosHome } from '../paths.js'
-import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from './process-identity.js'
+import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../../plain/process-identity.mjs'
 
 interface ChildRecord {
   owner: ProcessIdentity
@@ -23,7 +23,7 @@ function registerDirectory(): string {
 export function registerChild(pid: number, directory?: string): () => void {
   const child = identifyProcess(pid)
   const record: ChildRecord = { owner: identifyProcess(), child, ...(directory === undefined ? {} : { directory }) }
-  const path = join(registerDirectory(), `${child.pid}-${child.startedAt.replace(/\W/g, '_')}.json`)
+  const path = join(registerDirectory(), `${child.pid}-${child.startedAt}.json`)
   writeFileSync(path, JSON.stringify(record))
   return () => rmSync(path, { force: true })
 }

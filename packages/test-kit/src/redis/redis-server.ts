@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { findOnPath } from '../process/find-on-path.js'
 import { freePort } from '../process/free-port.js'
-import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../process/process-identity.js'
+import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../../plain/process-identity.mjs'
 
 /** How to start a Redis of one's own. */
 export interface LaunchRedisOptions {

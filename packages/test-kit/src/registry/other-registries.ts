@@ -7,7 +7,7 @@ import { testHome, toolPath } from '../paths.js'
 import { registerChild } from '../process/child-register.js'
 import { findOnPath } from '../process/find-on-path.js'
 import { freePort } from '../process/free-port.js'
-import { endProcess, identifyProcess, isAlive } from '../process/process-identity.js'
+import { endProcess, identifyProcess, isAlive } from '../../plain/process-identity.mjs'
 
 /** A registry that somebody else wrote, in a process of its own. */
 export interface ForeignRegistry {

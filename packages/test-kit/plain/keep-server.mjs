@@ -2,9 +2,10 @@
 // Keeps one server for as long as somebody holds a lease on it, and ends it soon after the last one is gone.
 // A lease is a file `<pid>~<start>~<random>` in the lease folder; that of a killed process counts as gone.
 // Plain JavaScript, so that it also runs where the sources of this package were not built.
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { processStart } from './process-identity.mjs'
 
 /** @type {{ command: string, args: string[], uid?: number, gid?: number, environment: Record<string, string>, logPath: string, leaseDirectory: string, recordPath: string, record: object, stopSignal: NodeJS.Signals, lingerMs: number }} */
 const order = JSON.parse(readFileSync(0, 'utf8'))
@@ -14,20 +15,6 @@ const account = order.uid === undefined ? {} : { uid: order.uid, gid: order.gid 
 const server = spawn(order.command, order.args, { ...account, cwd: '/', stdio: ['ignore', log, log], env: order.environment })
 let isStopping = false
 let lastSeenMs = Date.now()
-
-/** @param {number} pid */
-function processStart(pid) {
-  try {
-    if (process.platform === 'linux') {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return fields[0] === 'Z' ? undefined : fields[19]
-    }
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined
-  } catch {
-    return undefined
-  }
-}
 
 function writeRecord() {
   const text = JSON.stringify({
@@ -43,7 +30,7 @@ function hasLease() {
   for (const name of readdirSync(order.leaseDirectory)) {
     const [pid, startedAt] = name.split('~')
     const start = processStart(Number(pid))
-    if (start !== undefined && start.replace(/\W/g, '_') === startedAt) return true
+    if (start !== undefined && start === startedAt) return true
     rmSync(join(order.leaseDirectory, name), { force: true })
   }
   return false
