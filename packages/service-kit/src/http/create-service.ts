@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { type DynamicModule, Module, type Type } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CLOCK, type Clock, systemClock } from '../clock/clock.js'
 import { CONFIGURATION } from '../configuration/configuration-token.js'
 import { HealthRegistry } from '../health/health-registry.js'
@@ -12,7 +12,8 @@ import { NestLogger } from '../logging/nest-logger.js'
 import { PharosLogger } from '../logging/pharos-logger.js'
 import { Metrics } from '../metrics/metrics.js'
 import { addBodyParsers, STREAM_CONTENT_TYPES } from './body-parsers.js'
-import { ProblemFilter } from './problem-filter.js'
+import { toPharosError } from './error-mapping.js'
+import { ProblemFilter, sendProblem } from './problem-filter.js'
 import { observeRequests } from './request-observer.js'
 import { RouteTable } from './route-table.js'
 
@@ -62,6 +63,9 @@ export async function createService<C>(options: CreateServiceOptions<C>): Promis
   const adapter = new FastifyAdapter({
     trustProxy: http.trustProxy ?? false,
     requestTimeout: http.requestTimeoutMs ?? 300_000,
+    // The router refuses a path that does not decode before any hook or filter could run.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(reply, toPharosError(error), { instance: request.url.split('?', 1)[0] ?? '/' }),
     // The body parsers apply the limit themselves, by route.
     bodyLimit: Number.MAX_SAFE_INTEGER,
     routerOptions: { maxParamLength: http.maxParamLength ?? 1024 },

@@ -45,7 +45,11 @@ export class ProblemFilter implements ExceptionFilter {
     if (error.retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfterMs / 1000)))
     // What is left of a body that was too large is not read.
     if (error.code === 'request-too-large') reply.header('connection', 'close')
-    const problem = error.toProblem({ instance: path, ...(traceId === undefined ? {} : { traceId }) })
-    reply.code(error.status).header('cache-control', 'no-store').type(PROBLEM_MEDIA_TYPE).serializer(String).send(JSON.stringify(problem))
+    sendProblem(reply, error, { instance: path, ...(traceId === undefined ? {} : { traceId }) })
   }
+}
+
+/** Answers with problem details. */
+export function sendProblem(reply: FastifyReply, error: PharosError, at: { instance: string; traceId?: string }): void {
+  reply.code(error.status).header('cache-control', 'no-store').type(PROBLEM_MEDIA_TYPE).serializer(String).send(JSON.stringify(error.toProblem(at)))
 }

@@ -32,11 +32,11 @@ export class RouteTable {
   }
 }
 
-/** A route of find-my-way as an expression: `:name` is a piece of a segment, `*` the rest, `::` a colon. */
+/** A route of find-my-way as an expression: `:name` or `:name(expression)` is a piece of a segment, `*` the rest, `::` a colon. */
 function patternOf(url: string): RegExp {
-  const source = url.replace(/::|:[A-Za-z_]\w*|\*|[.+?^${}()|[\]\\]/g, (token) => {
+  const source = url.replace(/::|:[A-Za-z_]\w*(?:\(((?:[^()\\]|\\.)*)\))?|\*|[.+?^${}()|[\]\\]/g, (token: string, expression: string | undefined) => {
     if (token === '::') return ':'
-    if (token.startsWith(':')) return '[^/]+?'
+    if (token.startsWith(':')) return expression === undefined ? '[^/]+?' : `(?:${expression})`
     return token === '*' ? '.*' : `\\${token}`
   })
   return new RegExp(`^${source}/?$`)
