@@ -56,6 +56,8 @@ const ImageIndexSchema = z.object({
 export type ImageIndex = z.infer<typeof ImageIndexSchema>
 export type IndexEntry = z.infer<typeof IndexEntrySchema>
 
+const DocumentHead = z.object({ schemaVersion: z.unknown().optional(), mediaType: z.string().optional(), manifests: z.unknown().optional(), layers: z.unknown().optional() })
+
 /** A document that a manifest request can answer. */
 export type ManifestDocument =
   | { kind: 'manifest'; mediaType: string; manifest: ImageManifest }
@@ -95,7 +97,7 @@ export function parseManifestDocument(text: string, contentType: string | undefi
   } catch {
     throw invalidManifest(what, 'it is not JSON')
   }
-  const parsed = z.looseObject({ schemaVersion: z.unknown(), mediaType: z.string().optional(), manifests: z.unknown(), layers: z.unknown() }).safeParse(document)
+  const parsed = DocumentHead.safeParse(document)
   if (!parsed.success) throw invalidManifest(what, 'it is not an object')
   const stated = parsed.data.mediaType ?? contentType?.split(';')[0]?.trim().toLowerCase()
   if (parsed.data.schemaVersion === 1 || stated?.startsWith('application/vnd.docker.distribution.manifest.v1') === true) {
