@@ -1,0 +1,68 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type CataloguerIdentity, type FailureReason, PharosError } from '@pharos/contracts'
+import { z } from 'zod'
+import { mapGrypeReport } from '../grype/mapping.js'
+import { GrypeReport } from '../grype/schema.js'
+import type { Cataloguer, CatalogueRequest, EngineFindings, EngineLimits, Scanner, ScanRequest } from '../model/scanner.js'
+import { timestampOrNull } from '../model/timestamp.js'
+import { readJsonFile } from '../process/json-file.js'
+import type { EngineClient } from './engine-client.js'
+import { EngineCatalogue, type EngineHello, EngineMatch } from './schema.js'
+
+/** Syft's library in the engine, under the grype command's own options. */
+export function engineCataloguerIdentity(hello: EngineHello): CataloguerIdentity {
+  return { cataloguer: 'syft', version: hello.syftVersion, configuration: hello.cataloguerConfig }
+}
+
+/** Catalogues and matches in one engine process. The SBOM that it has just made need not be read again. */
+export class EngineScanner implements Cataloguer, Scanner {
+  readonly engine = 'grype'
+  private kept: { sbomPath: string; sbomId: string } | undefined
+
+  constructor(private readonly client: EngineClient, readonly identity: CataloguerIdentity, readonly version: string) {}
+
+  async catalogue(request: CatalogueRequest): Promise<void> {
+    const { layoutDirectory, manifestDigest, platform, reference, sbomPath, limits, signal } = request
+    this.kept = undefined
+    const { sbomId } = await this.client.call('catalogue', { layout: layoutDirectory, manifestDigest, platform, reference, sbomPath, timeoutMs: limits.timeoutMs }, EngineCatalogue, {
+      timeoutMs: limits.timeoutMs, signal,
+    })
+    this.kept = { sbomPath, sbomId }
+  }
+
+  async convert(request: { sourcePath: string; sbomPath: string; limits: EngineLimits; signal: AbortSignal }): Promise<void> {
+    const { sourcePath, sbomPath, limits, signal } = request
+    await this.client.call('convert', { sbomPath: sourcePath, format: 'syft-json', outputPath: sbomPath }, z.unknown(), { timeoutMs: limits.timeoutMs, signal })
+  }
+
+  async scan(request: ScanRequest): Promise<EngineFindings> {
+    const { databaseDirectory, sbomPath, limits, signal } = request
+    if (databaseDirectory === null) throw new PharosError('database-missing', 'No vulnerability database for grype has been imported or downloaded yet.')
+    const reportPath = join(request.workDirectory, 'grype-report.json')
+    const sbomId = this.kept?.sbomPath === sbomPath ? { sbomId: this.kept.sbomId } : {}
+    try {
+      const answer = await this.client.callWithDatabase(databaseDirectory, 'match', { ...sbomId, sbomPath, reportPath, timeoutMs: limits.timeoutMs }, EngineMatch, { timeoutMs: limits.timeoutMs, signal })
+      const report = await readJsonFile(reportPath, { schema: GrypeReport, name: 'The report of the scan engine', limitBytes: limits.outputLimitBytes, problem: 'engine-output-invalid' })
+      if (report.matches.length !== answer.matchCount) throw new PharosError('engine-output-invalid', `The scan engine counted ${answer.matchCount} matches but wrote ${report.matches.length}.`)
+      const findings = mapGrypeReport(report, request.catalogue)
+      const { schemaVersion, builtAt, checksum, isSample } = answer.database
+      return {
+        ...findings, ignoredCount: answer.ignoredCount, reasons: mapWarnings(answer.warnings ?? []),
+        database: { schemaVersion, builtAt: timestampOrNull(builtAt), checksum: checksum ?? null, isSample },
+      }
+    } finally {
+      await rm(reportPath, { force: true })
+    }
+  }
+}
+
+/** Matchers' errors that the library logs and swallows: each makes the result partial. */
+function mapWarnings(warnings: NonNullable<EngineMatch['warnings']>): FailureReason[] {
+  const byMessage = new Map<string, string[]>()
+  for (const { package: name, matcher, message } of warnings) {
+    const detail = `${matcher === undefined ? 'A matcher' : `The matcher ${matcher}`} failed: ${message}`.slice(0, 2000)
+    byMessage.set(detail, [...(byMessage.get(detail) ?? []), ...(name === undefined ? [] : [name])])
+  }
+  return [...byMessage].slice(0, 100).map(([detail, packages]) => ({ code: 'engine-failed', detail, ...(packages.length === 0 ? {} : { packages: packages.slice(0, 200) }) }))
+}
