@@ -1,3 +1,10 @@
+/** `it`, `test`, `it.each(...)`, `it.skipIf(...)`. */
+function isTestCallee(callee) {
+  if (callee.type === 'Identifier') return callee.name === 'it' || callee.name === 'test'
+  if (callee.type === 'CallExpression') return isTestCallee(callee.callee)
+  return callee.type === 'MemberExpression' && isTestCallee(callee.object)
+}
+
 /** @type {import('../run-rules.mjs').Rule[]} */
 export const testRules = [
   {
@@ -55,6 +62,28 @@ export const testRules = [
     probes: [
       { path: 'apps/scheduler/src/watch/watch.spec.ts', text: "it.only('runs alone', () => {})\n" },
       { path: 'apps/scheduler/src/watch/watch.spec.ts', text: "describe.skip('later', () => {})\n" },
+    ],
+  },
+  {
+    name: 'tests-assert',
+    why: 'A test that cannot fail is a defect.',
+    appliesTo: (path) => /\.(int-)?spec\.(ts|mjs)$/.test(path),
+    check: (file) => {
+      const findings = []
+      file.visit({
+        CallExpression(node) {
+          const body = node.arguments.at(-1)?.type === 'Literal' ? node.arguments.at(-2) : node.arguments.at(-1)
+          if (!isTestCallee(node.callee) || !/Function/.test(body?.type ?? '')) return
+          if (!/expect|assert|\bfc\./i.test(file.text.slice(body.start, body.end))) {
+            findings.push({ line: file.lineOf(node.start), message: 'a test without an assertion' })
+          }
+        },
+      })
+      return findings
+    },
+    probes: [
+      { path: 'apps/scheduler/src/watch/watch.spec.ts', text: "it('starts', () => { start() })\n" },
+      { path: 'apps/scheduler/src/watch/watch.spec.ts', text: "it.each([1, 2])('starts %s', async (n) => { await start(n) })\n" },
     ],
   },
 ]

@@ -13,6 +13,11 @@ const cases = [
   ['a fixed sleep with a type is refused', 'tests-do-not-sleep', real, 'await new Promise<void>(done => { setTimeout(done, 50) })\n', [1]],
   ['the sleep of Node is refused', 'tests-do-not-sleep', pure, "import { setTimeout } from 'node:timers/promises'\n", [1]],
   ['a stated condition may skip', 'tests-are-all-run', real, "it.skipIf(!hasTrivy)('scans', () => {})\n", []],
+  ['a test that expects is right', 'tests-assert', pure, "it('a', () => { expect(1).toBe(2) })\n", []],
+  ['a test that asserts through a named function is right', 'tests-assert', pure, "it('a', () => { expectSame(a, b) })\n", []],
+  ['a test without an assertion is refused', 'tests-assert', pure, "\nit('a', () => { run() })\n", [2]],
+  ['a table without an assertion is refused', 'tests-assert', pure, "it.each(cases)('%s', () => { run() })\n", [1]],
+  ['a suite needs none', 'tests-assert', pure, "describe('a', () => { prepare() })\n", []],
   ['a focused test is refused', 'tests-are-all-run', pure, "describe.only('a', () => {})\n", [1]],
   ['a skipped test is refused', 'tests-are-all-run', pure, "\nit.skip('a', () => {})\n", [2]],
 ]
