@@ -74,13 +74,13 @@ export const layerRules = [
   },
   {
     name: 'services-know-no-transport',
-    why: 'The rule of a feature must not depend on HTTP, the queue library, Redis or the database library.',
+    why: 'The rule of a feature must not depend on HTTP exceptions, the queue library, Redis or the database library.',
     appliesTo: (path) => servicePattern.test(path),
     check: (file) =>
       refuse(
         file,
         (request) =>
-          /^(bullmq|@nestjs\/bullmq|typeorm|@nestjs\/typeorm|pg|ioredis|fastify|@nestjs\/platform-fastify)(\/|$)/.test(request.specifier) ||
+          /^(bullmq|@nestjs\/bullmq|typeorm|@nestjs\/typeorm|pg|ioredis)(\/|$)/.test(request.specifier) ||
           (request.specifier === '@nestjs/common' && request.names.some((name) => /Exception$|^HttpStatus$/.test(name))),
         'a service knows its transport',
       ),
