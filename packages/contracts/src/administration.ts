@@ -26,6 +26,7 @@ export const Registry = defineSchema('Registry', PutRegistry.omit({ password: tr
 }), { id: 'r1', host: 'registry.example', username: 'pharos', allowHttp: false, insecureSkipTlsVerify: false, allowInternal: false, mirrors: [], tokenHosts: [], maxConcurrent: 8, hasCredential: true, keyId: 'k1', createdAt: '2026-11-24T08:00:00.000Z', updatedAt: '2026-11-24T08:00:00.000Z', lastCheck: null })
 export type Registry = z.infer<typeof Registry>
 export const RegistryPage = pageOf('RegistryPage', Registry, exampleOf(Registry))
+export type RegistryPage = z.infer<typeof RegistryPage>
 
 export const KeyRotation = defineSchema('KeyRotation', z.object({ reencrypted: z.int().min(0), keyId: z.string() }), { reencrypted: 3, keyId: 'k2' })
 
@@ -39,6 +40,7 @@ export const DatabaseGeneration = defineSchema('DatabaseGeneration', z.object({
 }), { id: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e', engine: 'grype', schemaVersion: 'v6.1.10', builtAt: '2026-11-23T05:00:00.000Z', checksum: 'a'.repeat(64), sizeBytes: 1, isSample: false, state: 'active', problem: null, createdAt: '2026-11-24T08:00:00.000Z', activatedAt: '2026-11-24T08:00:00.000Z', source: 'feed' })
 export type DatabaseGeneration = z.infer<typeof DatabaseGeneration>
 export const DatabaseGenerationPage = pageOf('DatabaseGenerationPage', DatabaseGeneration, exampleOf(DatabaseGeneration))
+export type DatabaseGenerationPage = z.infer<typeof DatabaseGenerationPage>
 export const ImportDatabaseQuery = defineSchema('ImportDatabaseQuery', z.object({
   engine: EngineName, allowOlder: z.enum(['true', 'false']).default('false'), source: z.string().max(200).default('import'),
 }), { engine: 'grype' })
@@ -75,10 +77,13 @@ export const AuditEntry = defineSchema('AuditEntry', z.object({
 }), { id: '1', at: '2026-11-24T08:00:00.000Z', principal: 'token:a1B2c3D4e5F6', action: 'image.remove', subject: 'sha256:…', detail: {} })
 export type AuditEntry = z.infer<typeof AuditEntry>
 export const AuditPage = pageOf('AuditPage', AuditEntry, exampleOf(AuditEntry))
+export type AuditPage = z.infer<typeof AuditPage>
 export const ListAuditQuery = defineSchema('ListAuditQuery', PageQuery.extend({ action: z.string().max(100).optional(), principal: z.string().max(200).optional() }), { action: 'registry.update' })
 
 export const TokenPage = pageOf('TokenPage', Token, exampleOf(Token))
+export type TokenPage = z.infer<typeof TokenPage>
 export const UserPage = pageOf('UserPage', User, exampleOf(User))
+export type UserPage = z.infer<typeof UserPage>
 
 /** A kind of work that happens because time passes. */
 export const Schedule = defineSchema('Schedule', z.object({
@@ -87,5 +92,6 @@ export const Schedule = defineSchema('Schedule', z.object({
 }), { id: 'rescan', kind: 'rescan', subject: null, everySeconds: 86_400, isPaused: false, nextRunAt: null, lastRunAt: null, lastOutcome: null })
 export type Schedule = z.infer<typeof Schedule>
 export const SchedulePage = pageOf('SchedulePage', Schedule, exampleOf(Schedule))
+export type SchedulePage = z.infer<typeof SchedulePage>
 export const PatchSchedule = defineSchema('PatchSchedule', z.strictObject({ everySeconds: z.number().min(10).max(31_536_000).optional(), isPaused: z.boolean().optional(), runNow: z.boolean().optional() }), { isPaused: true })
 export type PatchSchedule = z.infer<typeof PatchSchedule>

@@ -109,6 +109,7 @@ export const SecretFinding = defineSchema('SecretFinding', z.object({
 }), { id: 's_1', kind: 'secret', engine: 'trivy', rule: 'private-key', category: 'AsymmetricPrivateKey', title: 'Asymmetric Private Key', severity: 'high', path: '/app/key.pem', startLine: 1, endLine: 1, masked: '-----BEGIN ********', layer: null, state: 'open', firstSeenAt: '2026-11-24T08:00:00.000Z', lastSeenAt: '2026-11-24T08:00:00.000Z' })
 export type SecretFinding = z.infer<typeof SecretFinding>
 export const SecretFindingPage = pageOf('SecretFindingPage', SecretFinding, exampleOf(SecretFinding))
+export type SecretFindingPage = z.infer<typeof SecretFindingPage>
 
 export const MisconfigurationFinding = defineSchema('MisconfigurationFinding', z.object({
   id: z.string(), kind: z.literal('misconfiguration'), engine: EngineName,
@@ -117,6 +118,7 @@ export const MisconfigurationFinding = defineSchema('MisconfigurationFinding', z
 }), { id: 'm_1', kind: 'misconfiguration', engine: 'trivy', check: 'DS-0002', title: 'Image user should not be root', description: 'Running as root is a risk.', message: 'Specify a USER', resolution: 'Add USER to the Dockerfile', severity: 'high', target: 'Dockerfile', urls: [], state: 'open', firstSeenAt: '2026-11-24T08:00:00.000Z', lastSeenAt: '2026-11-24T08:00:00.000Z' })
 export type MisconfigurationFinding = z.infer<typeof MisconfigurationFinding>
 export const MisconfigurationFindingPage = pageOf('MisconfigurationFindingPage', MisconfigurationFinding, exampleOf(MisconfigurationFinding))
+export type MisconfigurationFindingPage = z.infer<typeof MisconfigurationFindingPage>
 
 /** A vulnerability and the images that it affects. */
 export const VulnerabilityDetail = defineSchema('VulnerabilityDetail', z.object({

@@ -53,6 +53,7 @@ export const ImagePackage = defineSchema('ImagePackage', PackageRef.extend({
 }), { id: '42', type: 'npm', name: 'lodash', version: '4.17.20', purl: 'pkg:npm/lodash@4.17.20', distro: null, language: 'javascript', upstreams: [], cpes: [], licenses: ['MIT'], locations: [], foundBy: 'javascript-package-cataloger' })
 export type ImagePackage = z.infer<typeof ImagePackage>
 export const ImagePackagePage = pageOf('ImagePackagePage', ImagePackage, exampleOf(ImagePackage))
+export type ImagePackagePage = z.infer<typeof ImagePackagePage>
 export const ListPackagesQuery = defineSchema('ListPackagesQuery', PageQuery.extend({ type: z.string().max(100).optional(), name: z.string().max(255).optional().describe('* stands for any run of characters') }), { type: 'deb' })
 export type ListPackagesQuery = z.infer<typeof ListPackagesQuery>
 
@@ -63,6 +64,7 @@ export const ImageContext = defineSchema('ImageContext', z.object({
 }), { key: 'default', owner: 'submit', data: { team: 'payments' }, updatedAt: '2026-11-24T08:00:00.000Z' })
 export type ImageContext = z.infer<typeof ImageContext>
 export const ImageContextPage = pageOf('ImageContextPage', ImageContext, exampleOf(ImageContext))
+export type ImageContextPage = z.infer<typeof ImageContextPage>
 
 /** The result of a scan: what `?wait` answers and what `GET /scans/{id}/result` gives. */
 export const ScanResult = defineSchema('ScanResult', z.object({
@@ -88,3 +90,4 @@ export const Watch = defineSchema('Watch', CreateWatch.extend({
 }), { id: 'w1', repository: 'registry.example/team-a/shop', tags: ['v*'], platforms: ['linux/amd64'], every: '1h', maxTags: 500, createdAt: '2026-11-24T08:00:00.000Z', lastRunAt: null, nextRunAt: null, lastProblem: null, knownTags: 0, notificationToken: null })
 export type Watch = z.infer<typeof Watch>
 export const WatchPage = pageOf('WatchPage', Watch, exampleOf(Watch))
+export type WatchPage = z.infer<typeof WatchPage>
