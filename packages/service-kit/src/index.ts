@@ -2,18 +2,40 @@ export { CLOCK, type Clock, InjectClock, systemClock } from './clock/clock.js'
 export { FakeClock } from './clock/fake-clock.js'
 export { type PollOptions, PollTimeoutError, pollUntil } from './clock/poll-until.js'
 export {
-  httpParameters, loggingParameters, redisParameters, SERVICE_KEY_MIN_LENGTH, serviceIdentityParameters, serviceTrustParameters,
-  shutdownParameters, tracingParameters,
-} from './configuration/common-parameters.js'
+  httpParameters,
+  loggingParameters,
+  redisParameters,
+  SERVICE_KEY_MIN_LENGTH,
+  serviceIdentityParameters,
+  serviceTrustParameters,
+  shutdownParameters,
+  tracingParameters,
+} from './configuration/shared-parameters.js'
 export { CONFIGURATION, InjectConfiguration } from './configuration/configuration-token.js'
 export { type ConfigurationProblem, type LoadedConfiguration, loadConfiguration } from './configuration/load-configuration.js'
 export {
-  type ConfigurationDefinition, type ConfigurationOf, defineConfiguration, environmentName, type Parameter, type ParameterGroup,
+  type ConfigurationDefinition,
+  type ConfigurationOf,
+  defineConfiguration,
+  environmentName,
+  type Parameter,
+  type ParameterGroup,
 } from './configuration/parameter.js'
 export { renderHelp } from './configuration/render-help.js'
 export { renderConfigurationJsonSchema, renderConfigurationMarkdown } from './configuration/render-reference.js'
 export {
-  boolean, byteSize, choice, decimal, durationMs, httpUrl, integer, list, pairs, postgresUrl, redisUrl, text,
+  boolean,
+  byteSize,
+  choice,
+  decimal,
+  durationMs,
+  httpUrl,
+  integer,
+  list,
+  pairs,
+  postgresUrl,
+  redisUrl,
+  text,
 } from './configuration/value-types.js'
 export { httpHealth, redisHealth } from './health/health-checks.js'
 export { type HealthCheck, type HealthCheckResult, HealthRegistry, type Readiness } from './health/health-registry.js'
@@ -26,16 +48,35 @@ export { parseStrictJson } from './http/strict-json.js'
 export { ValidBody, ValidHeaders, ValidParams, ValidQuery, ZodPipe } from './http/zod-pipe.js'
 export { issuesToPointers, parseRequestPart, type RequestPart } from './http/zod-problems.js'
 export {
-  AllowServices, Caller, CallerPrincipal, ForServices, ServiceAuthModule, type ServiceCaller, ServiceGuard,
+  AllowServices,
+  Caller,
+  CallerPrincipal,
+  ForServices,
+  ServiceAuthModule,
+  type ServiceCaller,
+  ServiceGuard,
 } from './identity/service-auth.js'
-export { type HttpMethod, type ServiceCall, ServiceClient, type ServiceClientOptions, type StreamedAnswer } from './identity/service-client.js'
+export {
+  type HttpMethod,
+  type ServiceCall,
+  ServiceClient,
+  type ServiceClientOptions,
+  type StreamedAnswer,
+} from './identity/service-client.js'
 export { ServiceTokenSigner } from './identity/service-token.js'
 export { type DrainOutcome, drain } from './lifecycle/drain.js'
 export { type BaseConfiguration, runService, type RunServiceOptions } from './lifecycle/run-service.js'
 export { currentLogContext, type LogContext, withLogContext } from './logging/log-context.js'
 export { createLogger, type LogFields, type LoggerOptions, type LogLevel, PharosLogger, silentLogger } from './logging/pharos-logger.js'
 export { isSecretField, redact, REDACTED, redactText } from './logging/redact.js'
-export { type GaugeOptions, type HistogramOptions, type MetricName, type MetricOptions, Metrics, SECONDS_BUCKETS } from './metrics/metrics.js'
+export {
+  type GaugeOptions,
+  type HistogramOptions,
+  type MetricName,
+  type MetricOptions,
+  Metrics,
+  SECONDS_BUCKETS,
+} from './metrics/metrics.js'
 export { checkEvictionPolicy, readEvictionPolicy } from './queues/eviction-policy.js'
 export { JobRunner, withTrace } from './queues/job-runner.js'
 export { Quarantine, type QuarantinedPayload } from './queues/quarantine.js'

@@ -6,6 +6,11 @@ export type LogLine = Readonly<Record<string, unknown>> & { readonly message: st
 /** A logger whose lines a test can read. */
 export function recordingLogger(level: LogLevel = 'debug'): { logger: PharosLogger; lines: LogLine[] } {
   const lines: LogLine[] = []
-  const logger = createLogger({ service: 'test', level, format: 'json', destination: { write: (line) => void lines.push(JSON.parse(line) as LogLine) } })
+  const logger = createLogger({
+    service: 'test',
+    level,
+    format: 'json',
+    destination: { write: (line) => void lines.push(JSON.parse(line) as LogLine) },
+  })
   return { logger, lines }
 }

@@ -1,5 +1,11 @@
 import {
-  defineConfiguration, httpParameters, loggingParameters, runService, serviceTrustParameters, shutdownParameters, tracingParameters,
+  defineConfiguration,
+  httpParameters,
+  loggingParameters,
+  runService,
+  serviceTrustParameters,
+  shutdownParameters,
+  tracingParameters,
 } from '../index.js'
 import { tinyEvents, TinyModule } from './tiny.module.js'
 

@@ -3,8 +3,20 @@ import { Body, Controller, Get, HttpCode, Injectable, Module, Param, Post, Put, 
 import { PharosError, type Principal } from '@pharos/contracts'
 import { z } from 'zod'
 import {
-  AllowServices, Caller, CallerPrincipal, currentLogContext, currentTraceId, PharosLogger, RawBody, ServiceAuthModule, ServiceGuard, StreamBody,
-  ValidBody, ValidParams, ValidQuery, type ServiceCaller,
+  AllowServices,
+  Caller,
+  CallerPrincipal,
+  currentLogContext,
+  currentTraceId,
+  PharosLogger,
+  RawBody,
+  ServiceAuthModule,
+  ServiceGuard,
+  StreamBody,
+  ValidBody,
+  ValidParams,
+  ValidQuery,
+  type ServiceCaller,
 } from '../index.js'
 
 const Greeting = z.strictObject({ name: z.string().min(1), address: z.strictObject({ city: z.string() }).optional() })

@@ -52,15 +52,21 @@ export class FakeClock implements Clock {
   /** Moves the time on and wakes, in their order, those who sleep no longer. */
   async advance(ms: number): Promise<void> {
     const targetMs = this.currentMs + ms
+    // Code that was just called may not have come to its sleep yet.
+    await turnOfEventLoop()
     for (;;) {
       const next = this.sleepers.filter((sleeper) => sleeper.wakeAtMs <= targetMs).sort((a, b) => a.wakeAtMs - b.wakeAtMs)[0]
       if (next === undefined) break
       this.currentMs = Math.max(this.currentMs, next.wakeAtMs)
       this.sleepers = this.sleepers.filter((sleeper) => sleeper !== next)
       next.wake()
-      // One turn of the event loop, so that the woken code may sleep again within the same step.
-      await new Promise((resolve) => setImmediate(resolve))
+      // The woken code may sleep again within the same step.
+      await turnOfEventLoop()
     }
     this.currentMs = targetMs
   }
+}
+
+function turnOfEventLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }

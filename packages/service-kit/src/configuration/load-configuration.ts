@@ -54,7 +54,10 @@ function parse(parameter: Parameter, given: Given | undefined | 'unreadable', pr
   if (result.success) return result.data
   if (given === undefined && parameter.default === undefined) {
     const elsewhere = parameter.isSecret === true ? ` or ${environmentName(parameter.flag)}_FILE` : ''
-    problems.push({ flag: parameter.flag, detail: `is required; give it as ${parameter.flag} or ${environmentName(parameter.flag)}${elsewhere}` })
+    problems.push({
+      flag: parameter.flag,
+      detail: `is required; give it as ${parameter.flag} or ${environmentName(parameter.flag)}${elsewhere}`,
+    })
     return undefined
   }
   const messages = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ')

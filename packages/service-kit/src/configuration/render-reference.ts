@@ -10,7 +10,9 @@ export function renderConfigurationMarkdown(definition: ConfigurationDefinition)
       const variables = [environmentName(parameter.flag), ...(parameter.env ?? [])].map((name) => `\`${name}\``).join(', ')
       const form = valueFormOf(parameter.schema)
       const value = form.isBoolean === true ? 'true, false' : form.placeholder.replaceAll('|', ', ')
-      lines.push(`| \`${parameter.flag}\` | ${variables} | ${cell(value)} | ${fallbackOf(parameter)} | ${cell(parameter.description)}${parameter.isSecret === true ? ' Secret: also as a file.' : ''} |`)
+      lines.push(
+        `| \`${parameter.flag}\` | ${variables} | ${cell(value)} | ${fallbackOf(parameter)} | ${cell(parameter.description)}${parameter.isSecret === true ? ' Secret: also as a file.' : ''} |`,
+      )
     }
     lines.push('')
   }

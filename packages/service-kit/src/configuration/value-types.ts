@@ -90,7 +90,12 @@ export function choice<const V extends readonly [string, ...string[]]>(values: V
 export function list(options: { item?: z.ZodType<string, string> } = {}) {
   const schema = z
     .string()
-    .transform((value) => value.split(',').map((item) => item.trim()).filter((item) => item !== ''))
+    .transform((value) =>
+      value
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
     .pipe(z.array(options.item ?? z.string()))
   return withForm(schema, { placeholder: 'A,B', jsonSchema: { type: 'string' } })
 }
@@ -106,7 +111,8 @@ export function pairs(options: { minValueLength?: number } = {}) {
       // The part itself may be a secret, so the message names only the left side.
       if (at < 1 || name === '') context.addIssue({ code: 'custom', message: 'must be name=value pairs separated by commas' })
       else if (entries.has(name)) context.addIssue({ code: 'custom', message: `names ${name} twice` })
-      else if (part.length - at - 1 < minLength) context.addIssue({ code: 'custom', message: `the value of ${name} must have at least ${minLength} characters` })
+      else if (part.length - at - 1 < minLength)
+        context.addIssue({ code: 'custom', message: `the value of ${name} must have at least ${minLength} characters` })
       else entries.set(name, part.slice(at + 1).trim())
     }
     return entries
@@ -157,9 +163,24 @@ export function durationMs(options: { minMs?: number; maxMs?: number } = {}) {
 }
 
 const unitBytes: Readonly<Record<string, number>> = {
-  '': 1, b: 1,
-  k: 1000, kb: 1000, m: 1e6, mb: 1e6, g: 1e9, gb: 1e9, t: 1e12, tb: 1e12,
-  ki: 1024, kib: 1024, mi: 1024 ** 2, mib: 1024 ** 2, gi: 1024 ** 3, gib: 1024 ** 3, ti: 1024 ** 4, tib: 1024 ** 4,
+  '': 1,
+  b: 1,
+  k: 1000,
+  kb: 1000,
+  m: 1e6,
+  mb: 1e6,
+  g: 1e9,
+  gb: 1e9,
+  t: 1e12,
+  tb: 1e12,
+  ki: 1024,
+  kib: 1024,
+  mi: 1024 ** 2,
+  mib: 1024 ** 2,
+  gi: 1024 ** 3,
+  gib: 1024 ** 3,
+  ti: 1024 ** 4,
+  tib: 1024 ** 4,
 }
 
 /** A number of bytes: `512MiB`, `2Gi`, `10MB`; a bare number is bytes. */

@@ -12,6 +12,12 @@ export function redisHealth(redis: Redis): HealthCheck {
 /** Another service answers `GET <baseUrl>/healthz` with 2xx: its liveness, so that unreadiness does not spread through the house. */
 export function httpHealth(baseUrl: string, path = '/healthz'): HealthCheck {
   return async (signal) => {
-    await axios.get(`${baseUrl.replace(/\/+$/, '')}${path}`, { signal, maxRedirects: 0, responseType: 'text', maxContentLength: 64 * 1024, proxy: false })
+    await axios.get(`${baseUrl.replace(/\/+$/, '')}${path}`, {
+      signal,
+      maxRedirects: 0,
+      responseType: 'text',
+      maxContentLength: 64 * 1024,
+      proxy: false,
+    })
   }
 }

@@ -10,7 +10,10 @@ export const OPERATIONAL_PATHS: readonly string[] = ['/healthz', '/readyz', '/me
  * Adds `/healthz`, `/readyz` and `/metrics`. They stand on Fastify itself, beneath Nest, so that no global guard, prefix or
  * interceptor of an app can close or move them.
  */
-export function addOperationalRoutes(fastify: FastifyInstance, parts: { health: HealthRegistry; metrics: Metrics; logger: PharosLogger }): void {
+export function addOperationalRoutes(
+  fastify: FastifyInstance,
+  parts: { health: HealthRegistry; metrics: Metrics; logger: PharosLogger },
+): void {
   const { health, metrics, logger } = parts
   let wasReady = true
 
@@ -27,7 +30,10 @@ export function addOperationalRoutes(fastify: FastifyInstance, parts: { health: 
       logger.info('readiness regained')
     }
     wasReady = isReady
-    return reply.code(isReady ? 200 : 503).header('cache-control', 'no-store').send(readiness)
+    return reply
+      .code(isReady ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send(readiness)
   })
 
   fastify.get('/metrics', async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.render()))

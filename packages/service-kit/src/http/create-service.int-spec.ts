@@ -19,7 +19,10 @@ beforeAll(async () => {
   tracing = startTracing({ service: 'tiny' })
   service = await createService({
     module: (keys: ReadonlyMap<string, string>) => TinyModule.register(keys),
-    configuration: new Map([['scanner-worker', workerKey], ['api-gateway', gatewayKey]]),
+    configuration: new Map([
+      ['scanner-worker', workerKey],
+      ['api-gateway', gatewayKey],
+    ]),
     logger,
     http: { bodyLimitBytes: 2000 },
   })
@@ -45,13 +48,21 @@ describe('a valid request', () => {
   it('reaches its handler with the parsed body, its trace and its request id', async () => {
     const response = await post('/greetings', '{"name":"Ana"}', {
       'content-type': 'application/json; charset=utf-8',
-      'traceparent': '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       'x-request-id': 'r-1',
     })
-    expect(await response.json()).toEqual({ text: 'Hello, Ana', traceId: '0af7651916cd43dd8448eb211c80319c', context: { requestId: 'r-1' } })
+    expect(await response.json()).toEqual({
+      text: 'Hello, Ana',
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      context: { requestId: 'r-1' },
+    })
     expect(response.headers.get('x-request-id')).toBe('r-1')
     expect(lines.find((line) => line.message === 'greeting made')).toMatchObject({
-      service: 'test', traceId: '0af7651916cd43dd8448eb211c80319c', requestId: 'r-1', name: 'Ana', level: 'info',
+      service: 'test',
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      requestId: 'r-1',
+      name: 'Ana',
+      level: 'info',
     })
   })
 
@@ -74,16 +85,60 @@ describe('a valid request', () => {
 describe('a refused request', () => {
   const cases: { title: string; send: () => Promise<Response>; status: number; code: string; pointers?: string[] }[] = [
     { title: 'to no address', send: () => fetch(`${base}/nothing`), status: 404, code: 'not-found' },
-    { title: 'with a method that is not served', send: () => fetch(`${base}/greetings`, { method: 'PATCH' }), status: 405, code: 'method-not-allowed' },
-    { title: 'with too large a body', send: () => post('/greetings', JSON.stringify({ name: 'a'.repeat(3000) })), status: 413, code: 'request-too-large' },
-    { title: 'of a media type nobody reads', send: () => post('/greetings', '<a/>', { 'content-type': 'text/xml' }), status: 415, code: 'media-type-not-accepted' },
+    {
+      title: 'with a method that is not served',
+      send: () => fetch(`${base}/greetings`, { method: 'PATCH' }),
+      status: 405,
+      code: 'method-not-allowed',
+    },
+    {
+      title: 'with too large a body',
+      send: () => post('/greetings', JSON.stringify({ name: 'a'.repeat(3000) })),
+      status: 413,
+      code: 'request-too-large',
+    },
+    {
+      title: 'of a media type nobody reads',
+      send: () => post('/greetings', '<a/>', { 'content-type': 'text/xml' }),
+      status: 415,
+      code: 'media-type-not-accepted',
+    },
     { title: 'whose body is not JSON', send: () => post('/greetings', '{"name":'), status: 400, code: 'json-invalid' },
     { title: 'without a body', send: () => post('/greetings', ''), status: 400, code: 'request-invalid', pointers: ['#/body'] },
-    { title: 'with a key twice', send: () => post('/greetings', '{"name":"a","address":{"city":"x","city":"y"}}'), status: 400, code: 'json-duplicate-key', pointers: ['#/body/address/city'] },
-    { title: 'outside of the contract', send: () => post('/greetings', '{"name":"","extra":1}'), status: 400, code: 'request-invalid', pointers: ['#/body/name', '#/body/extra'] },
-    { title: 'with a bad query', send: () => fetch(`${base}/greetings?limit=99`), status: 400, code: 'request-invalid', pointers: ['#/query/limit'] },
-    { title: 'with a bad path parameter', send: () => fetch(`${base}/greetings/7`), status: 400, code: 'request-invalid', pointers: ['#/params/id'] },
-    { title: 'that a service refuses', send: () => fetch(`${base}/greetings/0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e`), status: 404, code: 'not-found' },
+    {
+      title: 'with a key twice',
+      send: () => post('/greetings', '{"name":"a","address":{"city":"x","city":"y"}}'),
+      status: 400,
+      code: 'json-duplicate-key',
+      pointers: ['#/body/address/city'],
+    },
+    {
+      title: 'outside of the contract',
+      send: () => post('/greetings', '{"name":"","extra":1}'),
+      status: 400,
+      code: 'request-invalid',
+      pointers: ['#/body/name', '#/body/extra'],
+    },
+    {
+      title: 'with a bad query',
+      send: () => fetch(`${base}/greetings?limit=99`),
+      status: 400,
+      code: 'request-invalid',
+      pointers: ['#/query/limit'],
+    },
+    {
+      title: 'with a bad path parameter',
+      send: () => fetch(`${base}/greetings/7`),
+      status: 400,
+      code: 'request-invalid',
+      pointers: ['#/params/id'],
+    },
+    {
+      title: 'that a service refuses',
+      send: () => fetch(`${base}/greetings/0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e`),
+      status: 404,
+      code: 'not-found',
+    },
     { title: 'with a path that does not decode', send: () => fetch(`${base}/greetings/%E0%A4%A`), status: 400, code: 'request-invalid' },
   ]
   it.each(cases)('$title gets $status $code', async ({ send, status, code, pointers }) => {
@@ -117,21 +172,38 @@ describe('a refused request', () => {
 
 describe('a body that is a stream', () => {
   it('arrives unread', async () => {
-    const response = await fetch(`${base}/greetings/upload`, { method: 'PUT', body: Buffer.alloc(90_000), headers: { 'content-type': 'application/gzip' } })
+    const response = await fetch(`${base}/greetings/upload`, {
+      method: 'PUT',
+      body: Buffer.alloc(90_000),
+      headers: { 'content-type': 'application/gzip' },
+    })
     expect(await response.json()).toMatchObject({ bytes: 90_000, traceId: expect.stringMatching(/^[0-9a-f]{32}$/) })
   })
 
   it('is refused past its limit when its length is stated', async () => {
-    const response = await fetch(`${base}/greetings/upload`, { method: 'PUT', body: Buffer.alloc(100_001), headers: { 'content-type': 'application/octet-stream' } })
+    const response = await fetch(`${base}/greetings/upload`, {
+      method: 'PUT',
+      body: Buffer.alloc(100_001),
+      headers: { 'content-type': 'application/octet-stream' },
+    })
     expect(await problemOf(response)).toMatchObject({ status: 413, code: 'request-too-large' })
   })
 
   it('is refused past its limit when its length is not stated', async () => {
     const { status, body } = await new Promise<{ status: number; body: string }>((resolve, reject) => {
-      const request = httpRequest(`${base}/greetings/upload`, { method: 'PUT', headers: { 'content-type': 'application/octet-stream' } }, (response) => {
-        let body = ''
-        response.setEncoding('utf8').on('data', (chunk: string) => { body += chunk }).on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-      })
+      const request = httpRequest(
+        `${base}/greetings/upload`,
+        { method: 'PUT', headers: { 'content-type': 'application/octet-stream' } },
+        (response) => {
+          let body = ''
+          response
+            .setEncoding('utf8')
+            .on('data', (chunk: string) => {
+              body += chunk
+            })
+            .on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+        },
+      )
       request.on('error', reject)
       request.write(Buffer.alloc(60_000))
       request.end(Buffer.alloc(60_000))
@@ -147,7 +219,8 @@ describe('a body that is a stream', () => {
 })
 
 describe('a route for services', () => {
-  const whoami = (token?: string) => fetch(`${base}/internal/whoami`, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })
+  const whoami = (token?: string) =>
+    fetch(`${base}/internal/whoami`, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })
 
   it('refuses a call without token', async () => {
     const response = await whoami()
@@ -160,7 +233,10 @@ describe('a route for services', () => {
   })
 
   it('refuses a service that is not allowed', async () => {
-    expect(await problemOf(await whoami(new ServiceTokenSigner('api-gateway', gatewayKey).sign()))).toMatchObject({ status: 403, code: 'forbidden' })
+    expect(await problemOf(await whoami(new ServiceTokenSigner('api-gateway', gatewayKey).sign()))).toMatchObject({
+      status: 403,
+      code: 'forbidden',
+    })
   })
 
   it('lets an allowed service pass, on behalf of somebody', async () => {
@@ -171,7 +247,10 @@ describe('a route for services', () => {
 
   it('refuses a call for nobody where somebody is needed', async () => {
     const client = new ServiceClient({ target: 'tiny', baseUrl: base, signer: new ServiceTokenSigner('api-gateway', gatewayKey) })
-    await expect(client.request({ method: 'GET', path: '/internal/principal' })).rejects.toMatchObject({ code: 'unauthenticated', status: 401 })
+    await expect(client.request({ method: 'GET', path: '/internal/principal' })).rejects.toMatchObject({
+      code: 'unauthenticated',
+      status: 401,
+    })
     client.close()
   })
 })
@@ -190,7 +269,9 @@ describe('operation', () => {
 
   it('is not ready while a check fails, and says which', async () => {
     let isUp = false
-    service.health.addCheck('database', async () => { if (!isUp) throw new Error('connect to postgres://u:secret@h refused') })
+    service.health.addCheck('database', async () => {
+      if (!isUp) throw new Error('connect to postgres://u:secret@h refused')
+    })
     const response = await fetch(`${base}/readyz`)
     expect(response.status).toBe(503)
     const body = await response.text()

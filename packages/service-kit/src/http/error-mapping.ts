@@ -22,8 +22,8 @@ const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
 }
 
 const detailOfCode: Partial<Readonly<Record<ProblemCode, string>>> = {
-  'unauthenticated': 'The request carries no valid credentials.',
-  'forbidden': 'The caller may not do this.',
+  unauthenticated: 'The request carries no valid credentials.',
+  forbidden: 'The caller may not do this.',
   'not-found': 'There is nothing at this address.',
   'method-not-allowed': 'This method is not served at this address.',
   'request-too-large': 'The request is larger than allowed.',
@@ -46,7 +46,10 @@ export function toPharosError(error: unknown): PharosError {
 
 /** Issues of a schema that were thrown as such by a library, as places in the body. */
 export function zodErrorToPharosError(error: z.ZodError): PharosError {
-  return new PharosError('request-invalid', 'The request does not fit the contract.', { errors: issuesToPointers(error.issues, 'body'), cause: error })
+  return new PharosError('request-invalid', 'The request does not fit the contract.', {
+    errors: issuesToPointers(error.issues, 'body'),
+    cause: error,
+  })
 }
 
 function internalError(cause: unknown): PharosError {

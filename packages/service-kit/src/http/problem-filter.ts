@@ -22,7 +22,8 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>()
     const path = request.url.split('?', 1)[0] ?? '/'
     const allowed = request.is404 ? this.routes.methodsAt(path) : []
-    const error = allowed.length > 0 ? new PharosError('method-not-allowed', `This address serves ${allowed.join(', ')}.`) : toPharosError(thrown)
+    const error =
+      allowed.length > 0 ? new PharosError('method-not-allowed', `This address serves ${allowed.join(', ')}.`) : toPharosError(thrown)
     const traceId = requestTraceId(request)
     this.logger.log(error.logLevel, 'request refused', {
       code: error.code,
@@ -51,5 +52,10 @@ export class ProblemFilter implements ExceptionFilter {
 
 /** Answers with problem details. */
 export function sendProblem(reply: FastifyReply, error: PharosError, at: { instance: string; traceId?: string }): void {
-  reply.code(error.status).header('cache-control', 'no-store').type(PROBLEM_MEDIA_TYPE).serializer(String).send(JSON.stringify(error.toProblem(at)))
+  reply
+    .code(error.status)
+    .header('cache-control', 'no-store')
+    .type(PROBLEM_MEDIA_TYPE)
+    .serializer(String)
+    .send(JSON.stringify(error.toProblem(at)))
 }

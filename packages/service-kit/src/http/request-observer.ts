@@ -38,11 +38,13 @@ export function observeRequests(fastify: FastifyInstance, parts: { logger: Pharo
       return
     }
     const parent = propagation.extract(context.active(), request.headers)
-    const span = trace.getTracer('@pharos/service-kit').startSpan(
-      `${request.method} ${routeOf(request)}`,
-      { kind: SpanKind.SERVER, attributes: { 'http.request.method': request.method, 'http.route': routeOf(request) } },
-      parent,
-    )
+    const span = trace
+      .getTracer('@pharos/service-kit')
+      .startSpan(
+        `${request.method} ${routeOf(request)}`,
+        { kind: SpanKind.SERVER, attributes: { 'http.request.method': request.method, 'http.route': routeOf(request) } },
+        parent,
+      )
     context.with(trace.setSpan(parent, span), () =>
       withLogContext({ requestId: request.id }, () => {
         observed.set(request, { span, scope: new AsyncResource('pharos-request') })
@@ -69,7 +71,10 @@ export function observeRequests(fastify: FastifyInstance, parts: { logger: Pharo
       entry.span.end()
       entry.scope.runInAsyncScope(() =>
         logger.debug('request answered', {
-          method: request.method, route: routeOf(request), status: reply.statusCode, durationMs: Math.round(reply.elapsedTime * 10) / 10,
+          method: request.method,
+          route: routeOf(request),
+          status: reply.statusCode,
+          durationMs: Math.round(reply.elapsedTime * 10) / 10,
         }),
       )
     }

@@ -34,10 +34,13 @@ export class RouteTable {
 
 /** A route of find-my-way as an expression: `:name` or `:name(expression)` is a piece of a segment, `*` the rest, `::` a colon. */
 function patternOf(url: string): RegExp {
-  const source = url.replace(/::|:[A-Za-z_]\w*(?:\(((?:[^()\\]|\\.)*)\))?|\*|[.+?^${}()|[\]\\]/g, (token: string, expression: string | undefined) => {
-    if (token === '::') return ':'
-    if (token.startsWith(':')) return expression === undefined ? '[^/]+?' : `(?:${expression})`
-    return token === '*' ? '.*' : `\\${token}`
-  })
+  const source = url.replace(
+    /::|:[A-Za-z_]\w*(?:\(((?:[^()\\]|\\.)*)\))?|\*|[.+?^${}()|[\]\\]/g,
+    (token: string, expression: string | undefined) => {
+      if (token === '::') return ':'
+      if (token.startsWith(':')) return expression === undefined ? '[^/]+?' : `(?:${expression})`
+      return token === '*' ? '.*' : `\\${token}`
+    },
+  )
   return new RegExp(`^${source}/?$`)
 }

@@ -57,7 +57,9 @@ function findRepeatedKeys(source: string): string[] {
           top.key = key
           top.expectsKey = false
           if (key === '__proto__') {
-            throw new PharosError('json-invalid', 'The key __proto__ is not allowed.', { errors: [{ pointer: pointerOf(stack), detail: 'This key is not allowed' }] })
+            throw new PharosError('json-invalid', 'The key __proto__ is not allowed.', {
+              errors: [{ pointer: pointerOf(stack), detail: 'This key is not allowed' }],
+            })
           }
           if (top.keys.has(key)) repeated.push(pointerOf(stack))
           if (repeated.length >= 20) return repeated

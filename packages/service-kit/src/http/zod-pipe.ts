@@ -30,7 +30,9 @@ export function ValidParams(schema: z.ZodType): ParameterDecorator {
   return Param(new ZodPipe(schema, 'params'))
 }
 
-const RequestHeaders = createParamDecorator((_: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<FastifyRequest>().headers)
+const RequestHeaders = createParamDecorator(
+  (_: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<FastifyRequest>().headers,
+)
 
 /** The headers (names in lower case), parsed; the schema must let other headers pass. */
 export function ValidHeaders(schema: z.ZodType): ParameterDecorator {

@@ -30,8 +30,12 @@ export function parseRequestPart<S extends z.ZodType>(schema: S, value: unknown,
   const errors = issuesToPointers(result.error.issues, part)
   const [first] = errors
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''
-  throw new PharosError('request-invalid', first === undefined ? `The ${part} does not fit the contract.` : `${first.pointer}: ${first.detail}${more}`, {
-    errors,
-    cause: result.error,
-  })
+  throw new PharosError(
+    'request-invalid',
+    first === undefined ? `The ${part} does not fit the contract.` : `${first.pointer}: ${first.detail}${more}`,
+    {
+      errors,
+      cause: result.error,
+    },
+  )
 }

@@ -1,5 +1,14 @@
 import {
-  applyDecorators, type CanActivate, createParamDecorator, type DynamicModule, type ExecutionContext, Inject, Injectable, Module, SetMetadata, UseGuards,
+  applyDecorators,
+  type CanActivate,
+  createParamDecorator,
+  type DynamicModule,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  Module,
+  SetMetadata,
+  UseGuards,
 } from '@nestjs/common'
 import { Reflector } from '@nestjs/core'
 import { AuthGuard, PassportStrategy } from '@nestjs/passport'
@@ -67,7 +76,10 @@ export class ServiceGuard extends AuthGuard(SERVICE_STRATEGY) implements CanActi
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     await super.canActivate(context)
-    const allowed = this.reflector.getAllAndOverride<readonly string[] | undefined>(ALLOWED_SERVICES, [context.getHandler(), context.getClass()])
+    const allowed = this.reflector.getAllAndOverride<readonly string[] | undefined>(ALLOWED_SERVICES, [
+      context.getHandler(),
+      context.getClass(),
+    ])
     const { service } = callerOf(context)
     if (allowed !== undefined && !allowed.includes(service)) throw new PharosError('forbidden', `The service ${service} may not call this.`)
     return true

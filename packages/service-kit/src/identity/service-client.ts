@@ -103,11 +103,17 @@ export class ServiceClient {
     try {
       value = text === '' ? undefined : JSON.parse(text)
     } catch (error) {
-      throw new PharosError('internal-error', `${this.options.target} answered ${call.method} ${call.path} with something that is not JSON.`, { cause: error })
+      throw new PharosError(
+        'internal-error',
+        `${this.options.target} answered ${call.method} ${call.path} with something that is not JSON.`,
+        { cause: error },
+      )
     }
     const parsed = call.schema.safeParse(value)
     if (!parsed.success) {
-      throw new PharosError('internal-error', `${this.options.target} answered ${call.method} ${call.path} outside of the contract.`, { cause: parsed.error })
+      throw new PharosError('internal-error', `${this.options.target} answered ${call.method} ${call.path} outside of the contract.`, {
+        cause: parsed.error,
+      })
     }
     return parsed.data
   }
@@ -163,7 +169,8 @@ export class ServiceClient {
         signal: call.signal === undefined ? headTimeout.signal : AbortSignal.any([call.signal, headTimeout.signal]),
       })
     } catch (error) {
-      if (headTimeout.signal.aborted) throw new PharosError('upstream-unavailable', `${this.options.target} did not answer within ${timeoutMs} ms.`, { cause: error })
+      if (headTimeout.signal.aborted)
+        throw new PharosError('upstream-unavailable', `${this.options.target} did not answer within ${timeoutMs} ms.`, { cause: error })
       throw error
     } finally {
       clearTimeout(timer)
@@ -172,7 +179,9 @@ export class ServiceClient {
 
   private unavailable(error: unknown, code: string | undefined): PharosError {
     if (error instanceof PharosError) return error
-    return new PharosError('upstream-unavailable', `${this.options.target} cannot be reached${code === undefined ? '' : ` (${code})`}.`, { cause: error })
+    return new PharosError('upstream-unavailable', `${this.options.target} cannot be reached${code === undefined ? '' : ` (${code})`}.`, {
+      cause: error,
+    })
   }
 
   private async readProblem(response: AxiosResponse<Readable>): Promise<PharosError> {

@@ -15,7 +15,10 @@ interface Running {
 }
 
 function start(flags: string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [runner, 'tiny-service.ts', ...flags], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [runner, 'tiny-service.ts', ...flags], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   children.push(child)
   const lines: Record<string, unknown>[] = []
   let stderr = ''
@@ -25,15 +28,20 @@ function start(flags: string[], env: Record<string, string> = {}): Running {
     rest = parts.pop() ?? ''
     for (const part of parts) if (part.startsWith('{')) lines.push(JSON.parse(part) as Record<string, unknown>)
   })
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => { stderr += text })
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
   return { child, lines, stderr: () => stderr, exited: once(child, 'exit').then(([code]) => code as number | null) }
 }
 
 function line(running: Running, message: string): Promise<Record<string, unknown>> {
-  return pollUntil(() => {
-    if (running.child.exitCode !== null) throw new Error(`the service ended before "${message}": ${running.stderr()}`)
-    return running.lines.find((entry) => entry['message'] === message)
-  }, { what: `the line "${message}"`, timeoutMs: 20_000 })
+  return pollUntil(
+    () => {
+      if (running.child.exitCode !== null) throw new Error(`the service ended before "${message}": ${running.stderr()}`)
+      return running.lines.find((entry) => entry['message'] === message)
+    },
+    { what: `the line "${message}"`, timeoutMs: 20_000 },
+  )
 }
 
 const keys = ['--service-keys', `scanner-worker=${'w'.repeat(32)}`]

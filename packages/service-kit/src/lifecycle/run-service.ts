@@ -40,7 +40,9 @@ export async function runService<const G extends Readonly<Record<string, Paramet
   }
   if (loaded.kind === 'invalid') {
     const lines = loaded.problems.map((problem) => `  ${problem.flag} ${problem.detail}`)
-    process.stderr.write(`${definition.appName} cannot start; its parameters have ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}\n`)
+    process.stderr.write(
+      `${definition.appName} cannot start; its parameters have ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}\n`,
+    )
     process.exit(1)
   }
   const { configuration } = loaded

@@ -62,7 +62,13 @@ export function createLogger(options: LoggerOptions): PharosLogger {
   const isPretty = format === 'pretty' || (format === 'auto' && destination === undefined && process.stdout.isTTY === true)
   const sink = destination ?? pino.destination({ dest: 1, sync: true })
   const stream = isPretty
-    ? pretty({ colorize: process.stdout.isTTY === true, singleLine: true, ignore: 'pid,hostname,service', translateTime: 'SYS:HH:MM:ss.l', destination: asWritable(sink) })
+    ? pretty({
+        colorize: process.stdout.isTTY === true,
+        singleLine: true,
+        ignore: 'pid,hostname,service',
+        translateTime: 'SYS:HH:MM:ss.l',
+        destination: asWritable(sink),
+      })
     : sink
   return new PharosLogger(
     pino(
@@ -95,7 +101,10 @@ function traceFields(): { traceId?: string; spanId?: string } {
 
 /** Messages are constants by rule; those of libraries are not, so secrets are taken out of them too. */
 function redactMessage(this: PinoLogger, args: [unknown, ...unknown[]], method: (...args: unknown[]) => void): void {
-  method.apply(this, args.map((arg) => (typeof arg === 'string' ? redactText(arg) : arg)))
+  method.apply(
+    this,
+    args.map((arg) => (typeof arg === 'string' ? redactText(arg) : arg)),
+  )
 }
 
 function asWritable(destination: DestinationStream): Writable {

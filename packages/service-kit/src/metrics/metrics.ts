@@ -35,29 +35,43 @@ export class Metrics {
   }
 
   counter<L extends string = never>(options: MetricOptions<L>): Counter<L> {
-    return this.existing<Counter<L>>(options.name, Counter)
-      ?? new Counter<L>({ name: options.name, help: options.help, labelNames: [...(options.labels ?? [])], registers: [this.registry] })
+    return (
+      this.existing<Counter<L>>(options.name, Counter) ??
+      new Counter<L>({ name: options.name, help: options.help, labelNames: [...(options.labels ?? [])], registers: [this.registry] })
+    )
   }
 
   gauge<L extends string = never>(options: GaugeOptions<L>): Gauge<L> {
     const { collect } = options
-    return this.existing<Gauge<L>>(options.name, Gauge) ?? new Gauge<L>({
-      name: options.name,
-      help: options.help,
-      labelNames: [...(options.labels ?? [])],
-      registers: [this.registry],
-      ...(collect === undefined ? {} : { collect() { return collect(this) } }),
-    })
+    return (
+      this.existing<Gauge<L>>(options.name, Gauge) ??
+      new Gauge<L>({
+        name: options.name,
+        help: options.help,
+        labelNames: [...(options.labels ?? [])],
+        registers: [this.registry],
+        ...(collect === undefined
+          ? {}
+          : {
+              collect() {
+                return collect(this)
+              },
+            }),
+      })
+    )
   }
 
   histogram<L extends string = never>(options: HistogramOptions<L>): Histogram<L> {
-    return this.existing<Histogram<L>>(options.name, Histogram) ?? new Histogram<L>({
-      name: options.name,
-      help: options.help,
-      labelNames: [...(options.labels ?? [])],
-      buckets: [...(options.buckets ?? SECONDS_BUCKETS)],
-      registers: [this.registry],
-    })
+    return (
+      this.existing<Histogram<L>>(options.name, Histogram) ??
+      new Histogram<L>({
+        name: options.name,
+        help: options.help,
+        labelNames: [...(options.labels ?? [])],
+        buckets: [...(options.buckets ?? SECONDS_BUCKETS)],
+        registers: [this.registry],
+      })
+    )
   }
 
   /** Prometheus text. */

@@ -26,7 +26,11 @@ export class Quarantine {
   async add(entry: QuarantinedPayload): Promise<void> {
     const key = this.keyOf(entry.queue)
     const text = JSON.stringify({ ...entry, payload: entry.payload.slice(0, PAYLOAD_CHARACTERS) })
-    await this.redis.multi().lpush(key, text).ltrim(key, 0, KEPT_PER_QUEUE - 1).exec()
+    await this.redis
+      .multi()
+      .lpush(key, text)
+      .ltrim(key, 0, KEPT_PER_QUEUE - 1)
+      .exec()
   }
 
   async list(queue: string, limit = 100): Promise<QuarantinedPayload[]> {

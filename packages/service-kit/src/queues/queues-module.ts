@@ -1,5 +1,6 @@
 import { BullModule } from '@nestjs/bullmq'
 import { type DynamicModule, Inject, Injectable, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common'
+import { DiscoveryModule } from '@nestjs/core'
 import { queuePrefix } from '@pharos/contracts'
 import type { Redis } from 'ioredis'
 import { redisHealth } from '../health/health-checks.js'
@@ -8,6 +9,7 @@ import { PharosLogger } from '../logging/pharos-logger.js'
 import { checkEvictionPolicy } from './eviction-policy.js'
 import { JobRunner } from './job-runner.js'
 import { Quarantine } from './quarantine.js'
+import { QueueErrorListener } from './queue-error-listener.js'
 import { closeRedis, createRedis, REDIS, redisRoleOptions } from './redis-connection.js'
 
 /** Where the queues are. */
@@ -45,7 +47,7 @@ export class QueuesModule {
     return {
       module: QueuesModule,
       global: true,
-      imports: [BullModule.forRoot({ connection: redisRoleOptions(options.redisUrl, 'worker'), prefix })],
+      imports: [DiscoveryModule, BullModule.forRoot({ connection: redisRoleOptions(options.redisUrl, 'worker'), prefix })],
       providers: [
         {
           provide: REDIS,
@@ -54,6 +56,7 @@ export class QueuesModule {
         },
         { provide: Quarantine, inject: [REDIS], useFactory: (redis: Redis) => new Quarantine(redis, prefix) },
         RedisSupervisor,
+        QueueErrorListener,
         JobRunner,
       ],
       exports: [REDIS, Quarantine, JobRunner],

@@ -6,13 +6,28 @@ export const SERVICE_KEY_MIN_LENGTH = 32
 /** Where the service listens. */
 export function httpParameters(defaults: { port: number; bodyLimit?: string }) {
   return {
-    host: { schema: text({ placeholder: 'HOST' }), flag: '--host', default: '127.0.0.1', description: 'Address to listen on; 0.0.0.0 in a container.' },
-    port: { schema: integer({ min: 0, max: 65_535 }), flag: '--port', default: String(defaults.port), description: 'Port to listen on; 0 for a free one.' },
+    host: {
+      schema: text({ placeholder: 'HOST' }),
+      flag: '--host',
+      default: '127.0.0.1',
+      description: 'Address to listen on; 0.0.0.0 in a container.',
+    },
+    port: {
+      schema: integer({ min: 0, max: 65_535 }),
+      flag: '--port',
+      default: String(defaults.port),
+      description: 'Port to listen on; 0 for a free one.',
+    },
     bodyLimitBytes: {
-      schema: byteSize({ minBytes: 1024, maxBytes: 1024 ** 3 }), flag: '--body-limit', default: defaults.bodyLimit ?? '2MiB', description: 'Largest JSON body that is read.',
+      schema: byteSize({ minBytes: 1024, maxBytes: 1024 ** 3 }),
+      flag: '--body-limit',
+      default: defaults.bodyLimit ?? '2MiB',
+      description: 'Largest JSON body that is read.',
     },
     trustProxy: {
-      schema: boolean(), flag: '--trust-proxy', default: 'false',
+      schema: boolean(),
+      flag: '--trust-proxy',
+      default: 'false',
       description: 'Believe X-Forwarded-For and X-Forwarded-Proto; only behind a proxy that sets them.',
     },
   } as const
@@ -21,9 +36,16 @@ export function httpParameters(defaults: { port: number; bodyLimit?: string }) {
 /** How the service logs. */
 export function loggingParameters() {
   return {
-    level: { schema: choice(['debug', 'info', 'warn', 'error']), flag: '--log-level', default: 'info', description: 'Lowest level that is logged.' },
+    level: {
+      schema: choice(['debug', 'info', 'warn', 'error']),
+      flag: '--log-level',
+      default: 'info',
+      description: 'Lowest level that is logged.',
+    },
     format: {
-      schema: choice(['auto', 'json', 'pretty']), flag: '--log-format', default: 'auto',
+      schema: choice(['auto', 'json', 'pretty']),
+      flag: '--log-format',
+      default: 'auto',
       description: 'json for machines, pretty for people; auto is pretty on a terminal.',
     },
   } as const
@@ -33,10 +55,17 @@ export function loggingParameters() {
 export function tracingParameters() {
   return {
     endpoint: {
-      schema: httpUrl().optional(), flag: '--otlp-endpoint', env: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
+      schema: httpUrl().optional(),
+      flag: '--otlp-endpoint',
+      env: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
       description: 'OpenTelemetry collector (OTLP over HTTP), e.g. http://collector:4318; without it trace ids flow but nothing is sent.',
     },
-    sampleRatio: { schema: decimal({ min: 0, max: 1 }), flag: '--trace-sample-ratio', default: '1', description: 'Share of new traces that are sent.' },
+    sampleRatio: {
+      schema: decimal({ min: 0, max: 1 }),
+      flag: '--trace-sample-ratio',
+      default: '1',
+      description: 'Share of new traces that are sent.',
+    },
   } as const
 }
 
@@ -44,7 +73,11 @@ export function tracingParameters() {
 export function redisParameters() {
   return {
     url: {
-      schema: redisUrl(), flag: '--redis-url', env: ['REDIS_URL'], default: 'redis://127.0.0.1:6379', isSecret: true,
+      schema: redisUrl(),
+      flag: '--redis-url',
+      env: ['REDIS_URL'],
+      default: 'redis://127.0.0.1:6379',
+      isSecret: true,
       description: 'Redis: redis://, rediss:// (TLS) or redis-sentinel://host:port,host:port/MASTER.',
     },
   } as const
@@ -54,11 +87,15 @@ export function redisParameters() {
 export function shutdownParameters() {
   return {
     graceMs: {
-      schema: durationMs({ minMs: 0, maxMs: 3_600_000 }), flag: '--shutdown-grace', default: '30s',
+      schema: durationMs({ minMs: 0, maxMs: 3_600_000 }),
+      flag: '--shutdown-grace',
+      default: '30s',
       description: 'Time for requests and jobs to end after SIGTERM.',
     },
     delayMs: {
-      schema: durationMs({ minMs: 0, maxMs: 300_000 }), flag: '--shutdown-delay', default: '0ms',
+      schema: durationMs({ minMs: 0, maxMs: 300_000 }),
+      flag: '--shutdown-delay',
+      default: '0ms',
       description: 'Time between /readyz answering 503 and the end of listening, for load balancers to notice.',
     },
   } as const
@@ -68,7 +105,9 @@ export function shutdownParameters() {
 export function serviceIdentityParameters() {
   return {
     key: {
-      schema: text({ minLength: SERVICE_KEY_MIN_LENGTH }), flag: '--service-key', isSecret: true,
+      schema: text({ minLength: SERVICE_KEY_MIN_LENGTH }),
+      flag: '--service-key',
+      isSecret: true,
       description: 'Secret that this service signs its requests to other services with, at least 32 characters.',
     },
   } as const
@@ -78,7 +117,9 @@ export function serviceIdentityParameters() {
 export function serviceTrustParameters() {
   return {
     keys: {
-      schema: pairs({ minValueLength: SERVICE_KEY_MIN_LENGTH }), flag: '--service-keys', isSecret: true,
+      schema: pairs({ minValueLength: SERVICE_KEY_MIN_LENGTH }),
+      flag: '--service-keys',
+      isSecret: true,
       description: 'Secrets of the services that may call this one, as name=secret separated by commas.',
     },
   } as const
