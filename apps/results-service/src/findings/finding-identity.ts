@@ -1,0 +1,62 @@
+import { hash } from 'node:crypto'
+import type { EngineName, ReportPackage } from '@pharos/contracts'
+import { contentHash, uuidOf } from '../inventory/content-hash.js'
+
+/** Path of the primary evidence, which cataloguers list first. Further evidence comes and goes with their versions. */
+function placeOf(found: ReportPackage): string {
+  return found.locations[0]?.path ?? ''
+}
+
+/**
+ * Occurrences of a report's packages, by position. A package keeps its key when its version is read differently, unless its
+ * place holds several packages of that name (a lock file, say): then the version tells them apart, or all their facts.
+ */
+export function occurrencesOf(packages: readonly ReportPackage[], packageHashes: readonly string[]): string[] {
+  const parts = packages.map((found): unknown[] => [found.type, found.name, placeOf(found)])
+  const refinements = [(position: number) => packages[position]?.version, (position: number) => packageHashes[position]]
+  for (const refine of refinements) {
+    const groups = new Map<string, number[]>()
+    for (const [position, part] of parts.entries()) {
+      const key = JSON.stringify(part)
+      const group = groups.get(key)
+      if (group === undefined) groups.set(key, [position])
+      else group.push(position)
+    }
+    for (const group of groups.values()) {
+      const isAmbiguous = new Set(group.map((position) => packageHashes[position])).size > 1
+      if (isAmbiguous) for (const position of group) parts[position]?.push(refine(position))
+    }
+  }
+  return parts.map((part) => contentHash(...part))
+}
+
+/** What a finding's id is made of. */
+export interface FindingKey {
+  readonly imageDigest: string
+  readonly occurrence: string
+  /** The name by which the group of aliases was first known. */
+  readonly groupSeed: string
+  readonly engine: EngineName
+}
+
+/** First 8 hex digits of all finding ids of an image: they lie side by side in the index. */
+export function idPrefix(imageDigest: string): string {
+  return contentHash(imageDigest).slice(0, 8)
+}
+
+/** Id of a finding. `salt` grows only when another finding of the image has the id already. */
+export function findingId(key: FindingKey, prefix: string, salt: number): string {
+  const hex = hash('sha256', JSON.stringify([key.imageDigest, key.occurrence, key.groupSeed, key.engine, salt]), 'hex')
+  return uuidOf(prefix + hex.slice(0, 24))
+}
+
+/** First and last id that an image's findings can have. */
+export function idRange(imageDigest: string): readonly [string, string] {
+  const prefix = idPrefix(imageDigest)
+  return [uuidOf(prefix + '0'.repeat(24)), uuidOf(prefix + 'f'.repeat(24))]
+}
+
+/** A finding's id as the API shows it. */
+export function publicFindingId(kind: 'f' | 's' | 'm', id: string): string {
+  return `${kind}_${id.replaceAll('-', '')}`
+}

@@ -1,0 +1,35 @@
+/** Arrays as query parameters. One array a column and `unnest` make any number of rows one statement without a parameter limit. */
+
+const textOid = 25
+
+/**
+ * A text[] in PostgreSQL's binary form, which neither side has to quote: half the time of an ingest went into quotes.
+ * `null` stands for SQL null. Values must have gone through `storedText`, or be JSON.
+ */
+export function textArray(values: readonly (string | null)[]): Buffer {
+  let size = 20
+  for (const value of values) size += 4 + (value === null ? 0 : Buffer.byteLength(value))
+  const buffer = Buffer.allocUnsafe(values.length === 0 ? 12 : size)
+  buffer.writeInt32BE(values.length === 0 ? 0 : 1, 0)
+  buffer.writeInt32BE(values.includes(null) ? 1 : 0, 4)
+  buffer.writeInt32BE(textOid, 8)
+  if (values.length === 0) return buffer
+  buffer.writeInt32BE(values.length, 12)
+  buffer.writeInt32BE(1, 16)
+  let offset = 20
+  for (const value of values) {
+    if (value === null) {
+      offset = buffer.writeInt32BE(-1, offset)
+      continue
+    }
+    const written = buffer.write(value, offset + 4)
+    buffer.writeInt32BE(written, offset)
+    offset += 4 + written
+  }
+  return buffer
+}
+
+/** An array of numbers, booleans or UUIDs: none of them needs quotes. */
+export function plainArray(values: readonly (string | number | boolean | null)[]): string {
+  return `{${values.map((value) => value ?? 'null').join(',')}}`
+}

@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common'
+import type { ReportPackage, ScanReport } from '@pharos/contracts'
+import type { Transaction } from '../database/transaction.js'
+import { ImageStore, type LockedImage } from '../images/image-store.js'
+import { storedText } from '../inventory/stored-text.js'
+import { ImagePackageStore, mergeOccurrences } from '../packages/image-package-store.js'
+import { packageHash, PackageStore } from '../packages/package-store.js'
+import { timestampOrNull } from './timestamp.js'
+
+/** The packages of a report as they are stored. */
+export interface ReportedPackages {
+  /** Hash over all occurrences; null when the report brings no catalogue. */
+  readonly hash: string | null
+  /** Packages that are present now; null when that has not changed. */
+  readonly count: number | null
+  readonly hasChanged: boolean
+  /** Where the package at a position of the report stands. */
+  at(position: number): { packageId: number; occurrence: string }
+}
+
+/** Names the places of packages. */
+export type NameOccurrences = (packages: readonly ReportPackage[], hashes: readonly string[]) => string[]
+
+/** What a report says of the image itself and of what is in it. */
+@Injectable()
+export class ReportImageStore {
+  constructor(
+    private readonly images: ImageStore,
+    private readonly packages: PackageStore,
+    private readonly imagePackages: ImagePackageStore,
+  ) {}
+
+  /** Stores the image when it is new and locks it. */
+  async lock(tx: Transaction, report: ScanReport): Promise<LockedImage> {
+    return this.images.lock(tx, await this.images.upsertResolved(tx, report.image))
+  }
+
+  /** Stores the packages and where they stand. A report without a catalogue says nothing of them. */
+  async storePackages(tx: Transaction, image: LockedImage, report: ScanReport, nameOccurrences: NameOccurrences): Promise<ReportedPackages> {
+    const hashes = report.packages.map(packageHash)
+    const occurrences = nameOccurrences(report.packages, hashes)
+    const ids = await this.packages.ensure(tx, report.packages, hashes)
+    const idOf = (position: number): number => ids.get(hashes[position] ?? '') ?? 0
+    const at = (position: number) => ({ packageId: idOf(position), occurrence: occurrences[position] ?? '' })
+    if (report.catalogue === null && report.packages.length === 0) return { hash: image.packagesHash, count: null, hasChanged: false, at }
+    const isWhole = report.engines.every(({ status }) => status === 'complete')
+    const stored = await this.imagePackages.store(tx, image.id, mergeOccurrences(report.packages, occurrences, idOf), { hash: image.packagesHash, isWhole })
+    return { ...stored, hasChanged: image.packagesHash !== null && image.packagesHash !== stored.hash, at }
+  }
+
+  /** Stores what the report says of the image. `scannedAt` is null when no engine had a good result. */
+  async storeImage(tx: Transaction, imageId: number, report: ScanReport, packages: ReportedPackages, scannedAt: Date | null): Promise<void> {
+    const { config, distro, catalogue } = report
+    await tx.query(
+      `update image set
+         packages_hash = $2, package_count = coalesce($3, package_count), distro = coalesce($4, distro),
+         labels = coalesce($5::json, labels), history = coalesce($6::json, history), diff_ids = coalesce($7::json, diff_ids), created_at = coalesce($8, created_at),
+         cataloguer = coalesce($9::json, cataloguer), last_scanned_at = coalesce($10, last_scanned_at),
+         max_risk = coalesce((select max(max_risk) from image_summary where image_id = $1), 0)
+       where id = $1`,
+      [
+        imageId, packages.hash, packages.count, distro && storedText(distro.versionId === null ? distro.id : `${distro.id} ${distro.versionId}`),
+        jsonOrNull(config?.labels), jsonOrNull(config?.history), jsonOrNull(config?.diffIds), timestampOrNull(config?.createdAt ?? null),
+        jsonOrNull(catalogue ?? undefined), scannedAt,
+      ],
+    )
+  }
+}
+
+const jsonOrNull = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
