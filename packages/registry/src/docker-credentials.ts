@@ -77,19 +77,34 @@ async function askHelper(name: string, server: string, options: DockerCredential
 
 function runHelper(command: string, input: string, options: DockerCredentialOptions): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
+    // A group of its own: a helper is often a script, and what it started must end with it.
     const child = spawn(command, ['get'], {
-      stdio: ['pipe', 'pipe', 'ignore'], timeout: options.helperTimeoutMs ?? 15_000, killSignal: 'SIGKILL',
+      stdio: ['pipe', 'pipe', 'ignore'], detached: true,
       ...(options.helperEnvironment === undefined ? {} : { env: options.helperEnvironment }),
     })
+    const endGroup = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      } catch (error) {
+        if (!isErrno(error, 'ESRCH')) throw error
+      }
+    }
+    const timer = setTimeout(endGroup, options.helperTimeoutMs ?? 15_000)
     const parts: Buffer[] = []
     let size = 0
     child.stdout.on('data', (part: Buffer) => {
       size += part.length
-      if (size > HELPER_OUTPUT_LIMIT_BYTES) child.kill('SIGKILL')
+      if (size > HELPER_OUTPUT_LIMIT_BYTES) endGroup()
       else parts.push(part)
     })
-    child.on('error', (error) => reject(unavailable(`The credential helper ${command} cannot be run${isErrno(error, 'ENOENT') ? ': it is not on the PATH' : ''}.`)))
-    child.on('close', (code) => resolve({ code, output: Buffer.concat(parts).toString('utf8') }))
+    child.on('error', (error) => {
+      clearTimeout(timer)
+      reject(unavailable(`The credential helper ${command} cannot be run${isErrno(error, 'ENOENT') ? ': it is not on the PATH' : ''}.`))
+    })
+    child.on('close', (code) => {
+      clearTimeout(timer)
+      resolve({ code, output: Buffer.concat(parts).toString('utf8') })
+    })
     child.stdin.on('error', () => { /* a helper that does not read its input shows in its exit */ })
     child.stdin.end(`${input}\n`)
   })

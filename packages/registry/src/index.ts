@@ -7,6 +7,7 @@ export type { PulledImage, PullOptions, PullProgress } from './image-pull.js'
 export { formatImageReference, parseImageReference, parseRepository, type ImageReference } from './image-reference.js'
 export { layoutBlobPath } from './oci-layout.js'
 export { DEFAULT_PLATFORM, formatPlatform, normalisePlatform, parsePlatform, type Platform } from './platform.js'
+export { registryClientOptions } from './registry-access.js'
 export { createRegistryClient, type PingResult, type RegistryClient, type RegistryClientOptions } from './registry-client.js'
 export { firstOf, fixedCredentials, type RegistryCredential, type RegistryCredentialSource } from './registry-credential.js'
 export {

@@ -1,0 +1,23 @@
+import type { RegistryAccess } from '@pharos/contracts'
+import type { RegistryClientOptions } from './registry-client.js'
+import { fixedCredentials, type RegistryCredential } from './registry-credential.js'
+import type { RegistryHostPolicy } from './registry-policy.js'
+
+/** The one credential of an access, for its own registry alone. */
+function credentialOf(access: RegistryAccess): RegistryCredential | null {
+  const { credential } = access
+  if (credential === null) return null
+  if (credential.identityToken !== null) return { kind: 'identityToken', identityToken: credential.identityToken }
+  return { kind: 'basic', username: credential.username ?? '', password: credential.password ?? '' }
+}
+
+/** Policy and credential of a client that may reach what a {@link RegistryAccess} says, and nothing more. */
+export function registryClientOptions(access: RegistryAccess): Required<Pick<RegistryClientOptions, 'policy' | 'credentials'>> {
+  const credential = credentialOf(access)
+  const host: Partial<RegistryHostPolicy> = {
+    allowHttp: access.allowHttp, allowInternal: access.allowInternal, insecureSkipTlsVerify: access.insecureSkipTlsVerify,
+    mirrors: access.mirrors, tokenHosts: access.tokenHosts,
+    ...(access.caCertificate === null ? {} : { caPem: access.caCertificate }),
+  }
+  return { policy: { registries: { [access.host]: host } }, credentials: fixedCredentials(credential === null ? {} : { [access.host]: credential }) }
+}
