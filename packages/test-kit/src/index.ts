@@ -10,13 +10,21 @@ export { removePostgresCluster } from './postgres/postgres-cluster.js'
 export { launchPostgres, type LaunchPostgresOptions, type RunningPostgres } from './postgres/postgres-server.js'
 export { stopSharedPostgres } from './postgres/shared-postgres.js'
 export { startPostgres, type TestPostgres } from './postgres/start-postgres.js'
-export { dropTestDatabases, type DatabaseTemplate, type TestDatabase } from './postgres/test-database.js'
+export { dropTestDatabases, ensureDatabase, type DatabaseTemplate, type TestDatabase } from './postgres/test-database.js'
 
 export { launchRedis, type LaunchRedisOptions, type RunningRedis } from './redis/redis-server.js'
 export { startRedis, type StartRedisOptions, type TestRedis } from './redis/start-redis.js'
 
 export { fileBlob, memoryBlob, readBlob, sha256, type Blob, type ByteRange } from './oci/blob.js'
-export { buildImage, buildIndex, type Descriptor, type ImageParts, type MediaFamily, type PreparedImage, type StoredManifest } from './oci/image.js'
+export {
+  buildImage,
+  buildIndex,
+  type Descriptor,
+  type ImageParts,
+  type MediaFamily,
+  type PreparedImage,
+  type StoredManifest,
+} from './oci/image.js'
 export { buildLayer, type Layer, type LayerEntry, type LayerOptions } from './oci/layer.js'
 export { writeOciLayout } from './oci/layout.js'
 

@@ -58,7 +58,11 @@ async function make(program: string, edition: SampleEdition, directory: string):
   const trivyDirectory = join(directory, 'trivy')
   const grype = await run(program, ['grype', '--facts', facts, '--out', grypeDirectory])
   await run(program, ['trivy', '--facts', facts, '--out', trivyDirectory])
-  const { archivePath, checksum, builtAt } = JSON.parse(lastLine(grype.stdout)) as { archivePath: string; checksum: string; builtAt: string }
+  const { archivePath, checksum, builtAt } = JSON.parse(lastLine(grype.stdout)) as {
+    archivePath: string
+    checksum: string
+    builtAt: string
+  }
   return { edition, grype: { archivePath, directory: grypeDirectory, checksum, builtAt }, trivy: { directory: trivyDirectory } }
 }
 

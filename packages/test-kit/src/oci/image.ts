@@ -133,7 +133,12 @@ function buildAttestation(subject: PreparedImage): PreparedImage {
     subject: [{ name: '_', digest: { sha256: subject.top.blob.digest.slice('sha256:'.length) } }],
     predicate: {},
   })
-  const configuration = jsonBlob({ os: 'unknown', architecture: 'unknown', config: {}, rootfs: { type: 'layers', diff_ids: [statement.digest] } })
+  const configuration = jsonBlob({
+    os: 'unknown',
+    architecture: 'unknown',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [statement.digest] },
+  })
   const types = mediaTypes.oci
   const manifest = {
     schemaVersion: 2,
@@ -141,7 +146,12 @@ function buildAttestation(subject: PreparedImage): PreparedImage {
     config: { mediaType: types.config, digest: configuration.digest, size: configuration.sizeBytes },
     layers: [{ mediaType: 'application/vnd.in-toto+json', digest: statement.digest, size: statement.sizeBytes }],
   }
-  return { top: { mediaType: types.manifest, blob: jsonBlob(manifest) }, children: [], blobs: [configuration, statement], platform: subject.platform }
+  return {
+    top: { mediaType: types.manifest, blob: jsonBlob(manifest) },
+    children: [],
+    blobs: [configuration, statement],
+    platform: subject.platform,
+  }
 }
 
 function jsonBlob(value: unknown): Blob {

@@ -60,8 +60,7 @@ export async function buildLayer(entries: Iterable<LayerEntry>, options: LayerOp
   const written = pipeline(archive, diff.stream, compressor, packed.stream, sink)
   await Promise.all([writeEntries(archive, entries), written])
   const digest = `sha256:${packed.hash.digest('hex')}`
-  const blob =
-    options.filePath === undefined ? memoryBlob(Buffer.concat(chunks)) : fileBlob(options.filePath, digest, packed.sizeBytes())
+  const blob = options.filePath === undefined ? memoryBlob(Buffer.concat(chunks)) : fileBlob(options.filePath, digest, packed.sizeBytes())
   return { blob, diffId: `sha256:${diff.hash.digest('hex')}`, compression, createdBy: options.createdBy }
 }
 
@@ -79,7 +78,8 @@ function writeEntry(archive: Pack, entry: LayerEntry): Promise<void> {
   const common = { mtime: sampleMoment, uid: 0, gid: 0, uname: 'root', gname: 'root' }
   return new Promise((resolve, reject) => {
     const done = (error?: Error | null): void => (error ? reject(error) : resolve())
-    if (entry.linkTo !== undefined) archive.entry({ ...common, name: entry.path, type: 'symlink', linkname: entry.linkTo, mode: 0o777 }, done)
+    if (entry.linkTo !== undefined)
+      archive.entry({ ...common, name: entry.path, type: 'symlink', linkname: entry.linkTo, mode: 0o777 }, done)
     else if (entry.content === undefined) archive.entry({ ...common, name: entry.path, type: 'directory', mode: entry.mode ?? 0o755 }, done)
     else archive.entry({ ...common, name: entry.path, mode: entry.mode ?? 0o644 }, entry.content, done)
   })

@@ -17,7 +17,10 @@ export async function findPostgresAccount(): Promise<PostgresAccount> {
     if (name && uid && gid) entries.set(name, { uid: Number(uid), gid: Number(gid) })
   }
   const account = entries.get('postgres') ?? entries.get('nobody')
-  if (!account) throw new Error('PostgreSQL does not run as root, and there is no account "postgres" or "nobody"; run as a normal user or set DATABASE_URL')
+  if (!account)
+    throw new Error(
+      'PostgreSQL does not run as root, and there is no account "postgres" or "nobody"; run as a normal user or set DATABASE_URL',
+    )
   return account
 }
 

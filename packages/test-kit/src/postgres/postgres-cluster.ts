@@ -53,7 +53,10 @@ export async function preparePostgresCluster(directory: string): Promise<Postgre
 /** Removes a data folder, and what was placed outside of it. The server must have ended. */
 export async function removePostgresCluster(directory: string): Promise<void> {
   const link = join(directory, 'place')
-  const isLink = await lstat(link).then((entry) => entry.isSymbolicLink(), () => false)
+  const isLink = await lstat(link).then(
+    (entry) => entry.isSymbolicLink(),
+    () => false,
+  )
   if (isLink) await rm(await readlink(link), { recursive: true, force: true })
   await rm(directory, { recursive: true, force: true })
 }
@@ -72,7 +75,10 @@ async function placeFor(directory: string, account: PostgresAccount): Promise<st
 async function copyPrograms(from: string, place: string): Promise<string> {
   const to = join(place, 'programs')
   const markPath = join(place, 'programs-from')
-  const isCurrent = await readFile(markPath, 'utf8').then((text) => text === from, () => false)
+  const isCurrent = await readFile(markPath, 'utf8').then(
+    (text) => text === from,
+    () => false,
+  )
   if (!isCurrent) {
     await rm(to, { recursive: true, force: true })
     await cp(from, to, { recursive: true, verbatimSymlinks: true })
@@ -94,7 +100,21 @@ async function initialise(initdb: string, dataDirectory: string, passwordPath: s
   try {
     await run(
       initdb,
-      ['-D', dataDirectory, '-U', postgresUser, '--pwfile', lentPath, '--auth', 'scram-sha-256', '-E', 'UTF8', '--locale', 'C', '--no-instructions'],
+      [
+        '-D',
+        dataDirectory,
+        '-U',
+        postgresUser,
+        '--pwfile',
+        lentPath,
+        '--auth',
+        'scram-sha-256',
+        '-E',
+        'UTF8',
+        '--locale',
+        'C',
+        '--no-instructions',
+      ],
       { ...account, cwd: '/', env: { PATH: process.env.PATH, TZ: 'UTC', LC_ALL: 'C' } },
     )
   } finally {

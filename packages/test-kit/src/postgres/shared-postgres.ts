@@ -31,7 +31,13 @@ async function places() {
   const directory = await testHome('postgres')
   const leaseDirectory = join(directory, 'leases')
   await mkdir(leaseDirectory, { recursive: true })
-  return { directory, leaseDirectory, recordPath: join(directory, 'server.json'), logPath: join(directory, 'server.log'), lockPath: join(directory, 'start.lock') }
+  return {
+    directory,
+    leaseDirectory,
+    recordPath: join(directory, 'server.json'),
+    logPath: join(directory, 'server.log'),
+    lockPath: join(directory, 'start.lock'),
+  }
 }
 
 /** Takes a lease on the shared server and starts it when nobody has. It is durable like the real one. */

@@ -47,7 +47,9 @@ describe('startPostgres', () => {
   it('leaves no half-built template when building fails', async () => {
     const key = `broken ${process.pid} ${Date.now()}`
     await expect(postgres.createDatabase({ template: { key, build: () => Promise.reject(new Error('no')) } })).rejects.toThrow('no')
-    const clone = await postgres.createDatabase({ template: { key, build: async (url) => void (await query(url, 'create table whole ()')) } })
+    const clone = await postgres.createDatabase({
+      template: { key, build: async (url) => void (await query(url, 'create table whole ()')) },
+    })
     expect(await query(clone.url, `select to_regclass('whole')::text as found`)).toEqual([{ found: 'whole' }])
   })
 

@@ -26,9 +26,7 @@ export interface TestDatabase {
 export async function createTestDatabase(adminUrl: string, template?: DatabaseTemplate): Promise<TestDatabase> {
   const name = `${databasePrefix}${randomBytes(8).toString('hex')}`
   const templateName = template && (await ensureTemplate(adminUrl, template))
-  await withClient(adminUrl, (client) =>
-    client.query(`create database ${name} template ${templateName ?? 'template0'}`),
-  )
+  await withClient(adminUrl, (client) => client.query(`create database ${name} template ${templateName ?? 'template0'}`))
   return {
     name,
     url: urlOf(adminUrl, name),
@@ -36,6 +34,15 @@ export async function createTestDatabase(adminUrl: string, template?: DatabaseTe
       await withClient(adminUrl, (client) => client.query(`drop database if exists ${name} with (force)`))
     },
   }
+}
+
+/** Makes a database when it is not there yet, and returns its address. */
+export async function ensureDatabase(adminUrl: string, name: string): Promise<string> {
+  await withClient(adminUrl, async (client) => {
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [name])
+    if (!rowCount) await client.query(`create database ${client.escapeIdentifier(name)}`)
+  })
+  return urlOf(adminUrl, name)
 }
 
 /** Removes what tests left on a server: their databases, and all or only the oldest templates. */

@@ -32,7 +32,10 @@ export interface RunningRedis {
 /** Starts a Redis that never evicts (queues are not a cache), in a process group of its own. */
 export async function launchRedis(options: LaunchRedisOptions): Promise<RunningRedis> {
   const program = options.program ?? findOnPath('redis-server')
-  if (program === undefined) throw new Error('redis-server is not on PATH; install the package "redis-server" (Debian), "redis" (Alpine, Fedora, Homebrew), or set REDIS_URL')
+  if (program === undefined)
+    throw new Error(
+      'redis-server is not on PATH; install the package "redis-server" (Debian), "redis" (Alpine, Fedora, Homebrew), or set REDIS_URL',
+    )
   await mkdir(options.directory, { recursive: true })
   const port = options.port ?? (await freePort())
   const lines = [

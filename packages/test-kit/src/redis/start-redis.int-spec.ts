@@ -26,7 +26,7 @@ describe('startRedis', () => {
   it('is unreachable after a kill', async () => {
     redis = await startRedis({ isPrivate: true })
     await redis.kill()
-    await expect(withRedis(redis.url, (client) => client.ping())).rejects.toThrow()
+    await expect(withRedis(redis.url, (client) => client.ping())).rejects.toThrow('Connection is closed')
   })
 
   it('flushes every key', async () => {

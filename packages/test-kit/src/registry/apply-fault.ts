@@ -17,7 +17,9 @@ export function applyFault(fault: RegistryFault, response: ServerResponse): Serv
         'content-type': 'application/json',
         ...(fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter }),
       })
-      response.end(fault.body ?? JSON.stringify({ errors: [{ code: fault.status === 429 ? 'TOOMANYREQUESTS' : 'UNKNOWN', message: 'made to fail' }] }))
+      response.end(
+        fault.body ?? JSON.stringify({ errors: [{ code: fault.status === 429 ? 'TOOMANYREQUESTS' : 'UNKNOWN', message: 'made to fail' }] }),
+      )
       return undefined
     case 'garbage':
       response.writeHead(200, { 'content-type': 'text/html' })

@@ -23,7 +23,10 @@ export type Availability<T> = { isAvailable: true; value: T } | { isAvailable: f
 export async function startCraneRegistry(): Promise<Availability<ForeignRegistry>> {
   const program = existsSync(toolPath('crane')) ? toolPath('crane') : findOnPath('crane')
   if (program === undefined) return { isAvailable: false, reason: 'crane was not built (it needs Go) and is not on PATH' }
-  return { isAvailable: true, value: await startForeign((port) => ({ program, args: ['registry', 'serve', '--address', `127.0.0.1:${port}`] })) }
+  return {
+    isAvailable: true,
+    value: await startForeign((port) => ({ program, args: ['registry', 'serve', '--address', `127.0.0.1:${port}`] })),
+  }
 }
 
 /** Debian's `docker-registry`, the reference implementation. */
@@ -32,7 +35,12 @@ export async function startDockerRegistry(): Promise<Availability<ForeignRegistr
   if (program === undefined) return { isAvailable: false, reason: 'docker-registry is not on PATH (Debian package "docker-registry")' }
   const value = await startForeign(async (port, directory) => {
     const configurationPath = join(directory, 'config.yml')
-    const configuration = { version: '0.1', log: { level: 'error' }, storage: { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } }, http: { addr: `127.0.0.1:${port}` } }
+    const configuration = {
+      version: '0.1',
+      log: { level: 'error' },
+      storage: { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } },
+      http: { addr: `127.0.0.1:${port}` },
+    }
     // JSON is YAML.
     await writeFile(configurationPath, JSON.stringify(configuration))
     return { program, args: ['serve', configurationPath] }
@@ -45,7 +53,9 @@ interface ForeignCommand {
   args: string[]
 }
 
-async function startForeign(command: (port: number, directory: string) => ForeignCommand | Promise<ForeignCommand>): Promise<ForeignRegistry> {
+async function startForeign(
+  command: (port: number, directory: string) => ForeignCommand | Promise<ForeignCommand>,
+): Promise<ForeignRegistry> {
   const directory = await testHome('registry', randomBytes(6).toString('hex'))
   await mkdir(directory, { recursive: true })
   const port = await freePort()

@@ -23,12 +23,20 @@ export async function pushImage(target: PushTarget, image: PreparedImage): Promi
     const location = new URL(start.headers.get('location') ?? '', target.url)
     location.searchParams.set('digest', blob.digest)
     const body = new Uint8Array(await readBlob(blob))
-    await expectOk(await fetch(location, { method: 'PUT', headers: { ...authorization, 'content-type': 'application/octet-stream' }, body }))
+    await expectOk(
+      await fetch(location, { method: 'PUT', headers: { ...authorization, 'content-type': 'application/octet-stream' }, body }),
+    )
   }
   const manifests = [...image.children.map((child) => [child.blob.digest, child] as const), [target.tag, image.top] as const]
   for (const [reference, manifest] of manifests) {
     const body = new Uint8Array(await readBlob(manifest.blob))
-    await expectOk(await fetch(`${base}/manifests/${reference}`, { method: 'PUT', headers: { ...authorization, 'content-type': manifest.mediaType }, body }))
+    await expectOk(
+      await fetch(`${base}/manifests/${reference}`, {
+        method: 'PUT',
+        headers: { ...authorization, 'content-type': manifest.mediaType },
+        body,
+      }),
+    )
   }
   return `${new URL(target.url).host}/${target.name}:${target.tag}`
 }

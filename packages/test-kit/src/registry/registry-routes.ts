@@ -69,7 +69,8 @@ export class RegistryRoutes {
     if (request.method === 'PUT') {
       const bytes = await readBody(request)
       const digest = sha256(bytes)
-      if (digestPattern.test(reference) && reference !== digest) return sendError(response, 400, 'DIGEST_INVALID', 'digest differs from content')
+      if (digestPattern.test(reference) && reference !== digest)
+        return sendError(response, 400, 'DIGEST_INVALID', 'digest differs from content')
       const mediaType = request.headers['content-type'] ?? 'application/vnd.oci.image.manifest.v1+json'
       this.storage.putManifest(name, reference, { mediaType, blob: memoryBlob(bytes) })
       response.writeHead(201, { location: `/v2/${name}/manifests/${digest}`, 'docker-content-digest': digest })

@@ -50,7 +50,10 @@ export function debianDatabase(packages: DebianPackage[], architecture = 'amd64'
 export function* debianFiles(packages: DebianPackage[]): Generator<LayerEntry> {
   for (const item of packages) {
     yield* item.files
-    yield { path: copyrightPath(item), content: 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nLicense: GPL-2+\n' }
+    yield {
+      path: copyrightPath(item),
+      content: 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nLicense: GPL-2+\n',
+    }
   }
 }
 

@@ -14,18 +14,28 @@ export async function buildEmptyImage(family: MediaFamily = 'oci'): Promise<Prep
 
 /** An image for Windows, which the Linux scanners do not read. */
 export async function buildWindowsImage(): Promise<PreparedImage> {
-  const layer = await buildLayer([{ path: 'Files/Windows/System32/sample.txt', content: 'windows\r\n' }, { path: 'Hives' }], { createdBy: 'Apply image 10.0.20348.1' })
+  const layer = await buildLayer([{ path: 'Files/Windows/System32/sample.txt', content: 'windows\r\n' }, { path: 'Hives' }], {
+    createdBy: 'Apply image 10.0.20348.1',
+  })
   return buildImage({ layers: [layer], platform: { os: 'windows', architecture: 'amd64', 'os.version': '10.0.20348.1' } })
 }
 
 /** An image with secrets, which are made at this moment and are the key of nothing. */
 export async function buildSecretsImage(): Promise<PreparedImage> {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs1', format: 'pem' } })
+  const { privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+  })
   const accessKeyId = `AKIA${letters(16)}`
   const layer = await buildLayer(
     [
       { path: 'root/.ssh/id_rsa', content: privateKey, mode: 0o600 },
-      { path: 'root/.aws/credentials', content: `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${randomBytes(30).toString('base64')}\n`, mode: 0o600 },
+      {
+        path: 'root/.aws/credentials',
+        content: `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${randomBytes(30).toString('base64')}\n`,
+        mode: 0o600,
+      },
     ],
     { createdBy: 'COPY root /root # buildkit' },
   )
@@ -46,7 +56,11 @@ export async function buildWrongDiffIdImage(): Promise<PreparedImage> {
 /** An image whose layer is not an archive. */
 export async function buildNotAnArchiveImage(): Promise<PreparedImage> {
   const bytes = gzipSync(Buffer.from('this is no archive\n'.repeat(100)))
-  return buildImage({ layers: [{ blob: repeatedBlob([[bytes, 1]]), diffId: `sha256:${'1'.repeat(64)}`, compression: 'gzip', createdBy: 'COPY nothing / # buildkit' }] })
+  return buildImage({
+    layers: [
+      { blob: repeatedBlob([[bytes, 1]]), diffId: `sha256:${'1'.repeat(64)}`, compression: 'gzip', createdBy: 'COPY nothing / # buildkit' },
+    ],
+  })
 }
 
 /**
@@ -61,7 +75,8 @@ function zipBombLayer(uncompressedGiB: number): Layer {
   const chunkBytes = 16 * 1024 * 1024
   const zeros = gzipSync(Buffer.alloc(chunkBytes), { level: 9 })
   const parts: [Buffer, number][] = []
-  for (let index = 0; index < uncompressedGiB; index += 1) parts.push([gzipSync(fileHeader(`bomb/${index}`, 1024 ** 3)), 1], [zeros, 1024 ** 3 / chunkBytes])
+  for (let index = 0; index < uncompressedGiB; index += 1)
+    parts.push([gzipSync(fileHeader(`bomb/${index}`, 1024 ** 3)), 1], [zeros, 1024 ** 3 / chunkBytes])
   parts.push([gzipSync(Buffer.alloc(1024)), 1])
   return { blob: repeatedBlob(parts), diffId: `sha256:${'2'.repeat(64)}`, compression: 'gzip', createdBy: 'COPY bomb /bomb # buildkit' }
 }

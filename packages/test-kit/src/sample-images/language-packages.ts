@@ -14,7 +14,13 @@ export function npmApplication(directory: string, name: string, packages: NpmPac
   return [
     {
       path: `${directory}/package.json`,
-      content: json({ name, version: '1.0.0', private: true, license: 'Apache-2.0', dependencies: Object.fromEntries(packages.map((item) => [item.name, item.version])) }),
+      content: json({
+        name,
+        version: '1.0.0',
+        private: true,
+        license: 'Apache-2.0',
+        dependencies: Object.fromEntries(packages.map((item) => [item.name, item.version])),
+      }),
     },
     { path: `${directory}/index.js`, content: `'use strict'\nconsole.log('a Pharos sample: ${name}')\n` },
     ...packages.flatMap((item) => npmFiles(directory, item)),

@@ -5,7 +5,12 @@ import type { NpmPackage, PythonPackage } from './language-packages.js'
 // The versions are those that tools/facts/facts.json knows vulnerabilities of, and some that it knows none of.
 
 function debianPackage(name: string, version: string, paths: string[], more: Partial<DebianPackage> = {}): DebianPackage {
-  return { name, version, files: paths.map((path) => ({ path, content: `${name} ${version}\n`, mode: path.includes('bin/') ? 0o755 : 0o644 })), ...more }
+  return {
+    name,
+    version,
+    files: paths.map((path) => ({ path, content: `${name} ${version}\n`, mode: path.includes('bin/') ? 0o755 : 0o644 })),
+    ...more,
+  }
 }
 
 /** The packages of the Debian sample's base layer. */
@@ -60,7 +65,15 @@ export const npmPackages: NpmPackage[] = [
   { name: 'lodash', version: '4.17.20' },
   { name: 'minimist', version: '1.2.5' },
   { name: 'semver', version: '7.3.5', license: 'ISC' },
-  { name: '@sample/report', version: '2.0.0', license: 'Apache-2.0', nested: [{ name: 'lodash', version: '4.17.21' }, { name: 'semver', version: '5.7.1', license: 'ISC' }] },
+  {
+    name: '@sample/report',
+    version: '2.0.0',
+    license: 'Apache-2.0',
+    nested: [
+      { name: 'lodash', version: '4.17.21' },
+      { name: 'semver', version: '5.7.1', license: 'ISC' },
+    ],
+  },
 ]
 
 /** The Python sample. */

@@ -47,22 +47,47 @@ describeIfTool(['grype', 'pharos-sampledb'], 'sample images under the grype comm
     directory = await mkdtemp(join(tmpdir(), 'pharos-samples-'))
     const databases = await sampleDatabases()
     if (!databases.isAvailable) throw new Error(databases.reason)
-    environment = { PATH: process.env.PATH, HOME: directory, GRYPE_DB_CACHE_DIR: join(directory, 'db'), GRYPE_DB_AUTO_UPDATE: 'false', GRYPE_CHECK_FOR_APP_UPDATE: 'false' }
+    environment = {
+      PATH: process.env.PATH,
+      HOME: directory,
+      GRYPE_DB_CACHE_DIR: join(directory, 'db'),
+      GRYPE_DB_AUTO_UPDATE: 'false',
+      GRYPE_CHECK_FOR_APP_UPDATE: 'false',
+    }
     await run(findTool('grype') ?? '', ['db', 'import', databases.value.grype.archivePath], { env: environment })
   })
   afterAll(() => rm(directory, { recursive: true, force: true }))
 
   async function scan(reference: string): Promise<string[]> {
-    const { stdout } = await run(findTool('grype') ?? '', [reference, '-o', 'json'], { env: { ...environment, GRYPE_REGISTRY_INSECURE_USE_HTTP: 'true' }, maxBuffer: 64 * 1024 * 1024 })
+    const { stdout } = await run(findTool('grype') ?? '', [reference, '-o', 'json'], {
+      env: { ...environment, GRYPE_REGISTRY_INSECURE_USE_HTTP: 'true' },
+      maxBuffer: 64 * 1024 * 1024,
+    })
     const report = JSON.parse(stdout) as { matches: { vulnerability: { id: string }; artifact: { name: string; version: string } }[] }
     return [...new Set(report.matches.map((match) => `${match.vulnerability.id} ${match.artifact.name}@${match.artifact.version}`))].sort()
   }
 
   it.each<[SampleImageName, string[]]>([
     ['debian', ['CVE-2005-2541 tar@1.34+dfsg-1.2', 'CVE-2011-3374 apt@2.6.1', 'CVE-2023-4911 libc6@2.36-9']],
-    ['debian-app', ['CVE-2023-38545 curl@7.88.1-10', 'CVE-2023-38545 libcurl4@7.88.1-10', 'CVE-2023-5363 openssl@3.0.9-1', 'GHSA-35jh-r3h4-6jhm lodash@4.17.20']],
+    [
+      'debian-app',
+      [
+        'CVE-2023-38545 curl@7.88.1-10',
+        'CVE-2023-38545 libcurl4@7.88.1-10',
+        'CVE-2023-5363 openssl@3.0.9-1',
+        'GHSA-35jh-r3h4-6jhm lodash@4.17.20',
+      ],
+    ],
     ['alpine', ['CVE-2023-42366 busybox@1.36.1-r0', 'CVE-2023-5363 libcrypto3@3.1.1-r1']],
-    ['npm', ['GHSA-35jh-r3h4-6jhm lodash@4.17.20', 'GHSA-c2qf-rxjj-qqgw semver@5.7.1', 'GHSA-c2qf-rxjj-qqgw semver@7.3.5', 'GHSA-xvch-5gv4-984h minimist@1.2.5']],
+    [
+      'npm',
+      [
+        'GHSA-35jh-r3h4-6jhm lodash@4.17.20',
+        'GHSA-c2qf-rxjj-qqgw semver@5.7.1',
+        'GHSA-c2qf-rxjj-qqgw semver@7.3.5',
+        'GHSA-xvch-5gv4-984h minimist@1.2.5',
+      ],
+    ],
     ['python', ['GHSA-h5c8-rqwp-cp95 jinja2@3.1.2', 'GHSA-j8r2-6x86-q33q requests@2.30.0', 'GHSA-v845-jxx5-vc9f urllib3@1.26.15']],
   ])('holds known vulnerabilities: %s', async (name, expected) => {
     const layout = join(directory, name)
@@ -91,7 +116,10 @@ describeIfTool(['grype', 'pharos-sampledb'], 'sample images under the grype comm
     const registry = await startCraneRegistry()
     if (!registry.isAvailable) return skip(registry.reason)
     try {
-      const reference = await pushImage({ url: registry.value.url, name: 'sample/multi', tag: '1.0' }, await buildMultiPlatformImage('docker'))
+      const reference = await pushImage(
+        { url: registry.value.url, name: 'sample/multi', tag: '1.0' },
+        await buildMultiPlatformImage('docker'),
+      )
       expect(await scan(`registry:${reference}`)).toContain('CVE-2023-5363 libcrypto3@3.1.1-r1')
     } finally {
       await registry.value.close()

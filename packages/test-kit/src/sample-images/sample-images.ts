@@ -66,7 +66,11 @@ const builders: Record<SampleImageName, (family: MediaFamily) => Promise<Prepare
     return buildImage({
       family,
       layers: [await debianBaseLayer(), installed, application],
-      config: { Cmd: ['node', '/opt/web/index.js'], ExposedPorts: { '8080/tcp': {} }, Labels: { 'org.opencontainers.image.title': 'Pharos sample web application' } },
+      config: {
+        Cmd: ['node', '/opt/web/index.js'],
+        ExposedPorts: { '8080/tcp': {} },
+        Labels: { 'org.opencontainers.image.title': 'Pharos sample web application' },
+      },
       emptySteps: ['EXPOSE map[8080/tcp:{}]', 'CMD ["node" "/opt/web/index.js"]'],
     })
   },
@@ -80,19 +84,31 @@ const builders: Record<SampleImageName, (family: MediaFamily) => Promise<Prepare
     }),
   go: async (family) => {
     const program = await readFile(goProgramPath())
-    const layer = await buildLayer([{ path: 'app/sample-go-app', content: program, mode: 0o755 }], { createdBy: 'COPY sample-go-app /app/ # buildkit' })
-    return buildImage({ family, layers: [layer], config: { Entrypoint: ['/app/sample-go-app'] }, emptySteps: ['ENTRYPOINT ["/app/sample-go-app"]'] })
+    const layer = await buildLayer([{ path: 'app/sample-go-app', content: program, mode: 0o755 }], {
+      createdBy: 'COPY sample-go-app /app/ # buildkit',
+    })
+    return buildImage({
+      family,
+      layers: [layer],
+      config: { Entrypoint: ['/app/sample-go-app'] },
+      emptySteps: ['ENTRYPOINT ["/app/sample-go-app"]'],
+    })
   },
   python: async (family) => {
     const packages = await buildLayer(pythonSitePackages('usr/local/lib/python3.11/site-packages', pythonPackages), {
       createdBy: 'RUN /bin/sh -c pip install -r requirements.txt # buildkit',
     })
-    return buildImage({ family, layers: [await debianBaseLayer(), packages], config: { Cmd: ['python3'] }, emptySteps: ['CMD ["python3"]'] })
+    return buildImage({
+      family,
+      layers: [await debianBaseLayer(), packages],
+      config: { Cmd: ['python3'] },
+      emptySteps: ['CMD ["python3"]'],
+    })
   },
 }
 
 /** The layer that the Debian-based samples share. */
-export function debianBaseLayer(): Promise<Layer> {
+function debianBaseLayer(): Promise<Layer> {
   return buildLayer([...debianRelease(), ...debianDatabase(debianBasePackages), ...debianFiles(debianBasePackages)], {
     createdBy: '/bin/sh -c #(nop) ADD file:debian-bookworm in / ',
   })

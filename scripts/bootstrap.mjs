@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+// Gets everything that the repository needs to run: pnpm, the packages, the build. Needs Node and npm alone.
+import './lib/node-version.mjs'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { withLock } from '../packages/test-kit/plain/lock-file.mjs'
+import { inHome, root } from './lib/places.mjs'
+import { pnpm } from './lib/pnpm.mjs'
+import { mustRun } from './lib/run-command.mjs'
+import { hashOf, hasStamp, writeStamp } from './lib/stamp.mjs'
+import { step } from './lib/terminal.mjs'
+import { workspaceDirectories } from './lib/workspace.mjs'
+
+/** Installs the packages when the lock file or a package.json changed, and builds what changed. */
+export async function bootstrap() {
+  await withLock(
+    inHome('run', 'bootstrap.lock'),
+    async () => {
+      await installPackages()
+      await build()
+    },
+    900_000,
+  )
+}
+
+async function installPackages() {
+  const inputs = [
+    'package.json',
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    ...workspaceDirectories().map((directory) => join(directory, 'package.json')),
+  ]
+  const hash = hashOf(
+    inputs.map((path) => join(root, path)),
+    process.version,
+    process.platform,
+    process.arch,
+  )
+  // In node_modules, so that whoever removes the packages removes the stamp with them.
+  const stampPath = join(root, 'node_modules', '.pharos-installed')
+  if (hasStamp(stampPath, hash)) return
+  await step('Packages installed', () => pnpm(['install', '--frozen-lockfile', '--prefer-offline']))
+  writeStamp(stampPath, hash)
+}
+
+async function build() {
+  const turbo = join(root, 'node_modules', '.bin', 'turbo')
+  if (!existsSync(turbo)) throw new Error('turbo is missing from node_modules; remove node_modules and start again')
+  await step('Services built', () =>
+    mustRun(turbo, ['run', 'build', '--output-logs=errors-only', '--ui=stream', '--no-update-notifier'], {
+      environment: { TURBO_TELEMETRY_DISABLED: '1', TURBO_DAEMON: 'false', DO_NOT_TRACK: '1', FORCE_COLOR: '0' },
+    }),
+  )
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) await bootstrap()

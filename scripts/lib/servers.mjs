@@ -1,0 +1,88 @@
+import { mkdirSync } from 'node:fs'
+import { findProgram } from './find-program.mjs'
+import { inHome } from './places.mjs'
+import { runCommand } from './run-command.mjs'
+import { say } from './terminal.mjs'
+
+/**
+ * @typedef {object} RunningServer
+ * @property {string} url
+ * @property {string} name
+ * @property {() => Promise<void>} stop
+ */
+
+/** How to get Redis as a package, by the program that installs packages. */
+const packageManagers = [
+  { program: 'apt-get', prepare: [['update', '-q']], install: ['install', '-y', '-q', '--no-install-recommends', 'redis-server'] },
+  { program: 'apk', prepare: [], install: ['add', '--no-cache', 'redis'] },
+  { program: 'dnf', prepare: [], install: ['install', '-y', '-q', 'redis'] },
+]
+const installTimeoutMs = 180_000
+
+/**
+ * The PostgreSQL of this run: an existing one that the environment names, or an embedded one.
+ * @param {{ add(name: string, pid: number): void, remove(name: string): void }} record
+ * @returns {Promise<RunningServer>}
+ */
+export async function startDatabase(record) {
+  const existing = process.env.PHAROS_DATABASE_URL || process.env.DATABASE_URL
+  if (existing) return { url: existing, name: 'PostgreSQL (DATABASE_URL)', stop: async () => {} }
+  const { launchPostgres } = await testKit()
+  mkdirSync(inHome('logs'), { recursive: true })
+  const server = await launchPostgres({ directory: inHome('postgres'), logPath: inHome('logs', 'postgres.log') })
+  record.add('postgres', server.identity.pid)
+  const stop = async () => {
+    await server.stop()
+    record.remove('postgres')
+  }
+  return { url: await applicationDatabase(server.url), name: `PostgreSQL (embedded, port ${server.port})`, stop }
+}
+
+/**
+ * The Redis of this run: an existing one, or a private one with a password.
+ * @param {{ add(name: string, pid: number): void, remove(name: string): void }} record
+ * @param {string} password
+ * @returns {Promise<RunningServer>}
+ */
+export async function startRedis(record, password) {
+  const existing = process.env.PHAROS_REDIS_URL || process.env.REDIS_URL
+  if (existing) return { url: existing, name: 'Redis (REDIS_URL)', stop: async () => {} }
+  const program = await findOrInstallRedis()
+  const { launchRedis } = await testKit()
+  const server = await launchRedis({ directory: inHome('redis'), password, program })
+  record.add('redis', server.identity.pid)
+  const stop = async () => {
+    await server.stop()
+    record.remove('redis')
+  }
+  return { url: server.url, name: `Redis (private, port ${server.port})`, stop }
+}
+
+/** redis-server on PATH; else the system's package where it can be installed; else one clear sentence. */
+export async function findOrInstallRedis() {
+  const found = findProgram('redis-server')
+  if (found) return found
+  const manager = packageManagers.find(({ program }) => findProgram(program) !== undefined)
+  if (manager && process.getuid?.() === 0) {
+    say(`Redis is missing; installing it with ${manager.program}`)
+    for (const args of [...manager.prepare, manager.install]) {
+      await runCommand(manager.program, args, { timeoutMs: installTimeoutMs, environment: { DEBIAN_FRONTEND: 'noninteractive' } })
+    }
+    const installed = findProgram('redis-server')
+    if (installed) return installed
+  }
+  throw new Error(
+    'Redis is missing: install the package "redis-server" (Debian, Ubuntu) or "redis" (Alpine, Fedora, Homebrew), or set REDIS_URL',
+  )
+}
+
+/** The parts that start servers; built by the bootstrap. @returns {Promise<import('../../packages/test-kit/dist/index.js')>} */
+export function testKit() {
+  return import('../../packages/test-kit/dist/index.js')
+}
+
+/** @param {string} adminUrl */
+async function applicationDatabase(adminUrl) {
+  const { ensureDatabase } = await testKit()
+  return ensureDatabase(adminUrl, 'pharos')
+}

@@ -1,0 +1,101 @@
+import { join } from 'node:path'
+import { home, inHome, root, toolsDirectory } from './places.mjs'
+import { mustRun } from './run-command.mjs'
+import { callers } from './secrets.mjs'
+
+/** @typedef {import('./supervised-process.mjs').ProcessPlan} ProcessPlan */
+
+/**
+ * @typedef {object} ServicePorts
+ * @property {number} gateway
+ * @property {number} results
+ * @property {number} worker
+ * @property {number} scheduler
+ */
+
+/**
+ * @typedef {object} RunSettings
+ * @property {string} databaseUrl
+ * @property {string} redisUrl
+ * @property {string} adminToken
+ * @property {ReturnType<typeof import('./secrets.mjs').readSecrets>} secrets
+ * @property {ServicePorts} ports
+ * @property {Record<string, string>} [schedulerEnvironment] Parameters that only the demo gives.
+ */
+
+/**
+ * The services in the order in which they start; they end the other way round.
+ * @param {RunSettings} settings
+ * @returns {{ results: ProcessPlan, others: ProcessPlan[] }}
+ */
+export function servicePlans(settings) {
+  const { ports, secrets } = settings
+  const resultsUrl = `http://127.0.0.1:${ports.results}`
+  const caller = (/** @type {(typeof callers)[number]} */ name) => ({
+    PHAROS_SERVICE_KEY: secrets.serviceKeys[name],
+    PHAROS_RESULTS_URL: resultsUrl,
+    PHAROS_REDIS_URL: settings.redisUrl,
+  })
+  return {
+    results: plan('results-service', ports.results, resultsEnvironment(settings)),
+    others: [
+      plan('scanner-worker', ports.worker, {
+        ...caller('scanner-worker'),
+        PHAROS_TOOLS_DIRECTORY: toolsDirectory,
+        PHAROS_CACHE_DIRECTORY: inHome('cache', 'scanner-worker'),
+        PHAROS_WORK_DIRECTORY: inHome('work', 'scanner-worker'),
+      }),
+      plan('scheduler', ports.scheduler, {
+        ...caller('scheduler'),
+        PHAROS_TOOLS_DIRECTORY: toolsDirectory,
+        PHAROS_CACHE_DIRECTORY: inHome('cache', 'scheduler'),
+        PHAROS_WORK_DIRECTORY: inHome('work', 'scheduler'),
+        ...settings.schedulerEnvironment,
+      }),
+      plan('api-gateway', ports.gateway, caller('api-gateway')),
+    ],
+  }
+}
+
+/** Brings the database to the newest migration. @param {RunSettings} settings */
+export async function migrate(settings) {
+  await mustRun(process.execPath, [join(root, 'apps/results-service/dist/migrate.js')], {
+    environment: { ...common(settings.ports.results), ...resultsEnvironment(settings) },
+  })
+}
+
+/** @param {RunSettings} settings */
+function resultsEnvironment({ databaseUrl, redisUrl, adminToken, secrets }) {
+  return {
+    PHAROS_DATABASE_URL: databaseUrl,
+    PHAROS_REDIS_URL: redisUrl,
+    PHAROS_SERVICE_KEYS: callers.map((name) => `${name}=${secrets.serviceKeys[name]}`).join(','),
+    PHAROS_ENCRYPTION_KEYS: secrets.encryptionKeys,
+    PHAROS_BOOTSTRAP_ADMIN_TOKEN: adminToken,
+  }
+}
+
+/** @param {string} name @param {number} port @param {Record<string, string>} environment @returns {ProcessPlan} */
+function plan(name, port, environment) {
+  return {
+    name,
+    program: process.execPath,
+    args: ['--enable-source-maps', join(root, 'apps', name, 'dist/main.js')],
+    cwd: root,
+    environment: { ...common(port), ...environment },
+    logPath: inHome('logs', `${name}.log`),
+    readyUrl: `http://127.0.0.1:${port}/readyz`,
+  }
+}
+
+/** @param {number} port */
+function common(port) {
+  return {
+    PHAROS_HOME: home,
+    PHAROS_HOST: '127.0.0.1',
+    PHAROS_PORT: String(port),
+    PHAROS_LOG_FORMAT: 'json',
+    DATABASE_URL: undefined,
+    REDIS_URL: undefined,
+  }
+}

@@ -1,0 +1,40 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inHome, root } from './places.mjs'
+import { runCommand } from './run-command.mjs'
+import { countVitest } from './tally.mjs'
+import { say, warn } from './terminal.mjs'
+import { workspaceDirectories } from './workspace.mjs'
+
+/** Folders with tests of their own: each package, the scripts, the checks, and the flows over all services, which come last. */
+export function suiteDirectories() {
+  const all = [...workspaceDirectories(), 'scripts', 'quality', 'tests/flows']
+  return all.filter((directory) => ['vitest.config.ts', 'vitest.config.mjs'].some((name) => existsSync(join(root, directory, name))))
+}
+
+/**
+ * Runs the tests of one folder.
+ * @param {string} directory
+ * @returns {Promise<import('./tally.mjs').Counts>}
+ */
+export async function runSuite(directory) {
+  const reports = inHome('test', 'reports')
+  await mkdir(reports, { recursive: true })
+  const reportPath = join(reports, `${directory.replaceAll('/', '-')}.json`)
+  await rm(reportPath, { force: true })
+  say(`\n${directory}`)
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  const { exitCode } = await runCommand(
+    process.execPath,
+    [vitest, 'run', '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`],
+    { cwd: join(root, directory), isShown: true },
+  )
+  if (!existsSync(reportPath)) {
+    warn(`the tests of ${directory} ended without a report (exit code ${exitCode})`)
+    return { passed: 0, failed: 1, skipped: 0 }
+  }
+  const counts = countVitest(JSON.parse(readFileSync(reportPath, 'utf8')))
+  // An error outside of every test, e.g. a rejection that nobody handled, fails the run without failing a test.
+  return exitCode !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts
+}

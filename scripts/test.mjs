@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+// npm test: checks, builds, and every test there is. The last line is `N passed, N failed, N skipped`.
+import './lib/node-version.mjs'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { bootstrap } from './bootstrap.mjs'
+import { runGoTests } from './lib/go-tests.mjs'
+import { findOrInstallRedis, testKit } from './lib/servers.mjs'
+import { root } from './lib/places.mjs'
+import { Shutdown } from './lib/shutdown.mjs'
+import { summaryLine, sumCounts } from './lib/tally.mjs'
+import { say, warn } from './lib/terminal.mjs'
+import { runSuite, suiteDirectories } from './lib/vitest-suites.mjs'
+import { describeTools, obtainTools } from './scanners.mjs'
+
+const shutdown = new Shutdown()
+/** @type {import('./lib/tally.mjs').Counts[]} */
+const counts = []
+
+async function test() {
+  await bootstrap()
+  describeTools(await obtainTools())
+  if (!process.env.REDIS_URL) await findOrInstallRedis()
+  shutdown.add('servers of the tests', endTestServers)
+  await (await testKit()).endOrphans()
+  const suites = [runChecks, ...suiteDirectories().map((directory) => () => runSuite(directory)), runGoTests]
+  for (const suite of suites) {
+    if (shutdown.isRequested) throw new Error('the tests were broken off')
+    counts.push(await suite())
+  }
+}
+
+/** @returns {Promise<import('./lib/tally.mjs').Counts>} */
+async function runChecks() {
+  if (!existsSync(join(root, 'scripts', 'checks.mjs'))) return { passed: 0, failed: 0, skipped: 0 }
+  say('\nchecks')
+  const { runChecks: run } = await import('./checks.mjs')
+  return run({ print: say })
+}
+
+/** The servers that all test files share, and what files that were killed left behind. */
+async function endTestServers() {
+  const kit = await testKit()
+  await kit.stopSharedPostgres()
+  await kit.endOrphans()
+  if (process.env.DATABASE_URL) await kit.dropTestDatabases(process.env.DATABASE_URL, 'drop-templates')
+}
+
+shutdown.onSignals()
+try {
+  await test()
+} catch (error) {
+  warn(error instanceof Error ? error.message : String(error))
+  counts.push({ passed: 0, failed: 1, skipped: 0 })
+}
+await shutdown.run()
+const total = sumCounts(counts)
+say()
+say(summaryLine(total))
+process.exit(total.failed > 0 ? 1 : 0)
