@@ -56,7 +56,7 @@ export class CreateTasks1790000000000 implements MigrationInterface {
         digest text not null,
         engines text[] not null,
         generation_ids uuid[] not null,
-        leader_attempt_id uuid not null,
+        leader_task_id uuid not null,
         state text not null check (state in ('open', 'ended', 'released')),
         outcome text,
         started_at timestamptz not null default now(),
