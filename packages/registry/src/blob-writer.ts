@@ -46,14 +46,20 @@ export class BlobWriter {
     if (this.written + chunk.length > this.expected.sizeBytes) {
       throw registryProblem('image-size-mismatch', `The blob ${this.expected.digest} is larger than the ${this.expected.sizeBytes} bytes that the manifest states.`)
     }
+    const writing = this.writeAt(chunk, this.written)
+    // Hashed while the system writes: the two take about as long.
     this.hash.update(chunk)
+    await writing
+    this.written += chunk.length
+  }
+
+  private async writeAt(chunk: Uint8Array, positionBytes: number): Promise<void> {
     try {
       let done = 0
-      while (done < chunk.length) done += (await this.file.write(chunk, done, chunk.length - done, this.written + done)).bytesWritten
+      while (done < chunk.length) done += (await this.file.write(chunk, done, chunk.length - done, positionBytes + done)).bytesWritten
     } catch (error) {
       throw problemOfDisk(error)
     }
-    this.written += chunk.length
   }
 
   /** Forgets what was written, for a server that starts over. */

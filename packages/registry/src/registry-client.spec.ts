@@ -262,7 +262,7 @@ describe('cancelling', () => {
 
 describe('headDigest', () => {
   it('believes HEAD, and counts itself when HEAD has no digest', async () => {
-    const withHeader = await registryWith((request, response) => { response.writeHead(200, { 'docker-content-digest': image.manifestDigest, 'content-length': image.manifest.length }).end() })
+    const withHeader = await registryWith((_request, response) => { response.writeHead(200, { 'docker-content-digest': image.manifestDigest, 'content-length': image.manifest.length }).end() })
     expect(await clientFor(withHeader).headDigest(parseImageReference(`${withHeader.host}/a`))).toBe(image.manifestDigest)
     expect(withHeader.requests.map((request) => request.method)).toEqual(['HEAD'])
     const without = await registryWith(serveImage(image))
