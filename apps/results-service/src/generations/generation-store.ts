@@ -45,35 +45,19 @@ export class GenerationStore {
     return generationOf(requireRow(row))
   }
 
-  /** Takes the archive of an uploading generation, which is a candidate then. Throws `database-damaged` when its checksum is another. */
+  /**
+   * Takes the archive of an uploading generation, which is a candidate then. Throws `database-damaged` when its checksum is
+   * another, `database-older` when it is the active one; the generation is refused with that problem.
+   */
   async writeArchive(id: string, body: AsyncIterable<Uint8Array>): Promise<DatabaseGeneration> {
-    const generation = requireRow(await this.find(this.database.runner, id))
-    if (generation.state !== 'uploading') throw new PharosError('conflict', 'The archive of this generation has been uploaded.')
-    const upload = await this.storeArchive(id, body)
-    if (generation.expected_checksum !== null && generation.expected_checksum !== upload.sha256) {
-      const problem = `The archive has the SHA-256 ${upload.sha256} and not ${generation.expected_checksum}.`
-      await this.database.inTransaction((tx) => this.refuse(tx, generation, problem))
-      throw new PharosError('database-damaged', problem)
+    try {
+      // Not run again after a deadlock: the stream is used up.
+      return await this.database.inTransaction((tx) => this.storeArchive(tx, id, body), { retrySerialization: false })
+    } catch (error) {
+      const isRefusal = error instanceof PharosError && (error.code === 'database-damaged' || error.code === 'database-older')
+      if (isRefusal) await this.database.inTransaction(async (tx) => this.refuse(tx, requireRow(await this.find(tx, id)), error.detail))
+      throw error
     }
-    return this.database.inTransaction(async (tx) => {
-      await this.lockEngine(tx, generation.engine)
-      const twin = await oneRow(tx, `select id from database_generation where engine = $1 and checksum = $2 and state = 'active'`, [generation.engine, upload.sha256])
-      if (twin !== null && !generation.allow_older) {
-        await this.refuse(tx, generation, newerDetail)
-        return null
-      }
-      const row = await oneRow<GenerationRow>(
-        tx,
-        `update database_generation set state = 'candidate', checksum = $2, size_bytes = $3, has_archive = true where id = $1 and state = 'uploading' returning *`,
-        [id, upload.sha256, upload.sizeBytes],
-      )
-      if (row === null) throw new PharosError('conflict', 'The archive of this generation has been uploaded.')
-      await this.events.append(tx, [{ type: 'database.candidate', generationId: id, engine: row.engine }])
-      return generationOf(row)
-    }).then((stored) => {
-      if (stored === null) throw new PharosError('database-older', newerDetail)
-      return stored
-    })
   }
 
   /** The archive of a generation. Throws `not-found` when it was never uploaded or has been removed. */
@@ -117,11 +101,23 @@ export class GenerationStore {
     return ended.length
   }
 
-  private async storeArchive(id: string, body: AsyncIterable<Uint8Array>) {
-    return this.database.inTransaction(async (tx) => {
-      await tx.query('delete from generation_chunk where key = $1', [id])
-      return writeChunks(tx, 'generation_chunk', id, body, limitArchiveBytes)
-    }, { retrySerialization: false })
+  private async storeArchive(tx: Transaction, id: string, body: AsyncIterable<Uint8Array>): Promise<DatabaseGeneration> {
+    const generation = requireRow(await oneRow<GenerationRow>(tx, 'select * from database_generation where id = $1 for update', [id]))
+    if (generation.state !== 'uploading') throw new PharosError('conflict', 'The archive of this generation has been uploaded.')
+    const { sha256, sizeBytes } = await writeChunks(tx, 'generation_chunk', id, body, limitArchiveBytes)
+    if (generation.expected_checksum !== null && generation.expected_checksum !== sha256) {
+      throw new PharosError('database-damaged', `The archive has the SHA-256 ${sha256} and not ${generation.expected_checksum}.`)
+    }
+    await this.lockEngine(tx, generation.engine)
+    const twin = await oneRow(tx, `select id from database_generation where engine = $1 and checksum = $2 and state = 'active'`, [generation.engine, sha256])
+    if (twin !== null && !generation.allow_older) throw new PharosError('database-older', newerDetail)
+    const row = await oneRow<GenerationRow>(
+      tx,
+      `update database_generation set state = 'candidate', checksum = $2, size_bytes = $3, has_archive = true where id = $1 returning *`,
+      [id, sha256, sizeBytes],
+    )
+    await this.events.append(tx, [{ type: 'database.candidate', generationId: id, engine: generation.engine }])
+    return generationOf(requireRow(row))
   }
 
   private async activate(tx: Transaction, candidate: GenerationRow, verdict: { schemaVersion: string | null; builtAt: Date | null; isSample: boolean }): Promise<GenerationRow> {

@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto'
+import type { GenerationRef, ScanReport } from '@pharos/contracts'
+import { FakeClock } from '@pharos/service-kit'
+import { createResultsDatabase, type ResultsDatabase } from '../../database/__tests__/results-database.js'
+import { rows } from '../../database/sql.js'
+import { FindingStore } from '../../findings/finding-store.js'
+import { IssueStore } from '../../findings/issue-store.js'
+import { EngineResultStore } from '../../images/engine-result-store.js'
+import { ImageStore } from '../../images/image-store.js'
+import { ImagePackageStore } from '../../packages/image-package-store.js'
+import { PackageStore } from '../../packages/package-store.js'
+import { MatchStore } from '../../vulnerabilities/match-store.js'
+import { VulnerabilityStore } from '../../vulnerabilities/vulnerability-store.js'
+import { ReportImageStore } from '../report-image-store.js'
+import { ReportStore, type StoredReport } from '../report-store.js'
+
+/** The stores of the inventory on a database of their own. */
+export interface InventoryHarness {
+  readonly results: ResultsDatabase
+  readonly images: ImageStore
+  readonly clock: FakeClock
+  readonly reports: ReportStore
+  /** Stores a report in a transaction of its own, a minute after the former one. */
+  ingest(report: ScanReport, activeGenerations?: readonly GenerationRef[]): Promise<StoredReport>
+  query<T extends object = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<T[]>
+  /** Removes everything that was stored. */
+  clear(): Promise<void>
+}
+
+const tables = [
+  'image', 'image_index', 'image_reference', 'catalogue', 'catalogue_chunk', 'package', 'image_package', 'image_context', 'vulnerability', 'vulnerability_group',
+  'vulnerability_alias', 'vulnerability_score', 'package_match', 'finding', 'finding_event', 'secret_finding', 'misconfiguration_finding', 'image_engine_result',
+  'image_summary', 'database_generation', 'generation_chunk', 'event', 'audit_event',
+]
+
+export async function createInventory(): Promise<InventoryHarness> {
+  const results = await createResultsDatabase()
+  const clock = new FakeClock(new Date('2026-11-24T08:00:00.000Z'))
+  const images = new ImageStore()
+  const reports = new ReportStore(
+    new ReportImageStore(images, new PackageStore(), new ImagePackageStore()),
+    new VulnerabilityStore(), new MatchStore(), new FindingStore(), new IssueStore(), new EngineResultStore(), clock,
+  )
+  return {
+    results, images, clock, reports,
+    ingest: async (report, activeGenerations = []) => {
+      await clock.advance(60_000)
+      return results.database.inTransaction((tx) =>
+        reports.store(tx, { report, run: { id: randomUUID(), digest: report.image.digest }, attempt: { id: randomUUID() }, activeGenerations }),
+      )
+    },
+    query: (sql, parameters = []) => rows(results.database.runner, sql, parameters),
+    clear: async () => {
+      await results.database.runner.query(`truncate ${tables.join(', ')} restart identity`)
+    },
+  }
+}
