@@ -10,4 +10,5 @@ export { runTool, type ToolRun, type ToolRunResult } from './process/process-run
 export { WorkDirectories } from './process/work-directories.js'
 export * from './syft/index.js'
 export { locateTool, type ToolDefinition, toolDefinitions, type ToolLocation, type ToolName, type ToolSearch } from './tools/tool-location.js'
+export type { ToolVersion } from './tools/tool-version.js'
 export * from './trivy/index.js'

@@ -1,4 +1,5 @@
 export { EngineClient, type EngineClientOptions, type EngineRestart } from './engine-client.js'
 export { EngineProcess, type EngineProcessOptions } from './engine-process.js'
+export { type EngineProbe, probeEngine } from './engine-probe.js'
 export { engineCataloguerIdentity, EngineScanner } from './engine-scanner.js'
 export { type EngineHello, type OpenedDatabase } from './schema.js'

@@ -6,6 +6,7 @@ import { type DatabaseStatus, sampleDatabaseMarker } from '../model/scanner.js'
 import { timestampOrNull } from '../model/timestamp.js'
 import { parseJson } from '../process/json-file.js'
 import { runTool } from '../process/process-runner.js'
+import { nameByForm } from './archive-form.js'
 import { grypeEnvironment } from './grype-environment.js'
 import { grypeProblem } from './grype-problem.js'
 
@@ -26,7 +27,8 @@ export class GrypeDatabases {
    * @throws PharosError `database-damaged`, `database-unsupported`, `disk-full`
    */
   async import(archivePath: string, directory: string, workDirectory: string, signal?: AbortSignal): Promise<DatabaseStatus> {
-    const result = await this.run(['db', 'import', '--', archivePath], directory, workDirectory, signal)
+    const archive = await nameByForm(archivePath, workDirectory)
+    const result = await this.run(['db', 'import', '--', archive], directory, workDirectory, signal)
     if (result.exitCode !== 0) {
       const problem = grypeProblem(result.exitCode, result.stderr)
       // Whatever an import stumbles over is in the archive, unless its message says otherwise.

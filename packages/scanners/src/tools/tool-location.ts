@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
-import { readToolVersion } from './tool-version.js'
+import { readToolVersion, type ToolVersion } from './tool-version.js'
 import { isSupported, type VersionRange } from './version-range.js'
 
 export type ToolName = 'grype' | 'syft' | 'trivy' | 'pharos-engine'
@@ -19,7 +19,7 @@ export const toolDefinitions: Readonly<Record<ToolName, ToolDefinition>> = {
   grype: { name: 'grype', supported: { from: '0.100.0', below: '1.0.0' }, versionArgs: ['version'], howToGet: 'Run `npm start` where Go is present, or install it from https://github.com/anchore/grype/releases.' },
   syft: { name: 'syft', supported: { from: '1.20.0', below: '2.0.0' }, versionArgs: ['version'], howToGet: 'Run `npm start` where Go is present, or install it from https://github.com/anchore/syft/releases.' },
   trivy: { name: 'trivy', supported: { from: '0.60.0', below: '1.0.0' }, versionArgs: ['--version'], howToGet: 'Install it from https://github.com/aquasecurity/trivy/releases and put it on PATH, or name it with --trivy-path.' },
-  'pharos-engine': { name: 'pharos-engine', supported: { from: '0.0.0', below: '2.0.0' }, versionArgs: ['--version'], howToGet: 'Run `npm start` where Go is present; it is built from the folder tools/.' },
+  'pharos-engine': { name: 'pharos-engine', supported: { from: '0.0.0', below: '2.0.0' }, versionArgs: [], howToGet: 'Run `npm start` where Go is present; it is built from the folder tools/.' },
 }
 
 export interface ToolSearch {
@@ -30,6 +30,8 @@ export interface ToolSearch {
   /** The project's own tools folder, e.g. `.pharos/tools/bin`. */
   readonly toolsDirectory: string
   readonly workDirectory: string
+  /** Finds out the version of a tool that does not print it. */
+  readonly probe?: (path: string) => Promise<ToolVersion>
 }
 
 /** Where a tool is, or why it cannot be used and how to get it. */
@@ -40,15 +42,16 @@ export type ToolLocation =
 /** Looks for a tool: the configured path; PATH, if its version is supported; the project's tools folder. */
 export async function locateTool(definition: ToolDefinition, search: ToolSearch): Promise<ToolLocation> {
   const { name } = definition
+  const probe = search.probe ?? ((path: string) => readToolVersion(definition, path, search.workDirectory))
   if (search.configuredPath !== undefined) {
-    const version = await readToolVersion(definition, search.configuredPath, search.workDirectory)
+    const version = await probe(search.configuredPath)
     if (version.outcome === 'read') return { outcome: 'found', tool: name, path: search.configuredPath, version: version.version, source: 'configured' }
     return { outcome: 'unavailable', tool: name, reason: `${name} was configured as ${search.configuredPath}, but ${version.reason}` }
   }
   const objections: string[] = []
   for (const candidate of [...onPath(name, search.searchPath), { path: join(search.toolsDirectory, name), source: 'tools' as const }]) {
     if (!(await isExecutable(candidate.path))) continue
-    const version = await readToolVersion(definition, candidate.path, search.workDirectory)
+    const version = await probe(candidate.path)
     if (version.outcome !== 'read') objections.push(`${candidate.path}: ${version.reason}`)
     else if (!isSupported(version.version, definition.supported)) {
       objections.push(`${candidate.path} is version ${version.version}; ${definition.supported.from} up to, not including, ${definition.supported.below} is supported.`)
