@@ -36,7 +36,7 @@ export class WorkProducer {
 }
 
 @Processor('work')
-export class WorkConsumer extends WorkerHost {
+class WorkConsumer extends WorkerHost {
   constructor(
     private readonly jobs: JobRunner,
     private readonly service: WorkService,

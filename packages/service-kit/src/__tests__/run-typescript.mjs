@@ -1,5 +1,5 @@
 // Runs one TypeScript file of this package as a process of its own, with the transformer that the tests use:
-// node run-typescript.mjs tiny-service.ts [flags]
+// node run-typescript.mjs FILE [flags]
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createViteServer } from 'vitest/node'
@@ -17,4 +17,4 @@ const server = await createViteServer({
   resolve: { conditions: ['@pharos/source'] },
   ssr: { resolve: { conditions: ['@pharos/source', 'node'] } },
 })
-await server.ssrLoadModule(resolve(import.meta.dirname, file))
+await server.ssrLoadModule(resolve(file))

@@ -30,7 +30,7 @@ type Id = z.infer<typeof Id>
 export const tinyEvents = { slowStarted: () => {} }
 
 @Injectable()
-export class GreetingService {
+class GreetingService {
   constructor(private readonly logger: PharosLogger) {}
 
   greet(name: string): string {

@@ -25,12 +25,12 @@ export class FakeClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
-        reject(signal.reason)
+        reject(reasonOf(signal))
         return
       }
       const onAbort = () => {
         this.sleepers = this.sleepers.filter((other) => other !== sleeper)
-        reject(signal?.reason)
+        reject(reasonOf(signal))
       }
       const sleeper: Sleeper = {
         wakeAtMs: this.currentMs + ms,
@@ -69,4 +69,9 @@ export class FakeClock implements Clock {
 
 function turnOfEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
+}
+
+function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason
+  return reason instanceof Error ? reason : new Error(String(reason))
 }

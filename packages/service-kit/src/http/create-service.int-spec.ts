@@ -177,7 +177,7 @@ describe('a body that is a stream', () => {
       body: Buffer.alloc(90_000),
       headers: { 'content-type': 'application/gzip' },
     })
-    expect(await response.json()).toMatchObject({ bytes: 90_000, traceId: expect.stringMatching(/^[0-9a-f]{32}$/) })
+    expect(await response.json()).toMatchObject({ bytes: 90_000, traceId: expect.stringMatching(/^[0-9a-f]{32}$/) as string })
   })
 
   it('is refused past its limit when its length is stated', async () => {

@@ -1,7 +1,6 @@
 import { HttpException } from '@nestjs/common'
 import { PharosError, type ProblemCode } from '@pharos/contracts'
 import { z } from 'zod'
-import { issuesToPointers } from './zod-problems.js'
 
 /** What statuses of Nest and Fastify mean in our list of problems. */
 const codeOfStatus: Readonly<Record<number, ProblemCode>> = {
@@ -42,14 +41,6 @@ export function toPharosError(error: unknown): PharosError {
   const code = status === undefined ? undefined : (codeOfStatus[status] ?? (status < 500 ? 'request-invalid' : undefined))
   if (code === undefined) return internalError(error)
   return new PharosError(code, detailOfCode[code] ?? safeMessage(error), { cause: error })
-}
-
-/** Issues of a schema that were thrown as such by a library, as places in the body. */
-export function zodErrorToPharosError(error: z.ZodError): PharosError {
-  return new PharosError('request-invalid', 'The request does not fit the contract.', {
-    errors: issuesToPointers(error.issues, 'body'),
-    cause: error,
-  })
 }
 
 function internalError(cause: unknown): PharosError {

@@ -20,10 +20,10 @@ import { SERVICE_TOKEN_AUDIENCE, ServiceTokenClaims, unverifiedKeyId } from './s
 const { ExtractJwt, Strategy } = passportJwt
 
 /** Name of the passport strategy of tokens between services. */
-export const SERVICE_STRATEGY = 'pharos-service'
+const SERVICE_STRATEGY = 'pharos-service'
 
 /** Token of the secrets by service. */
-export const SERVICE_KEYS = Symbol('pharos service keys')
+const SERVICE_KEYS = Symbol('pharos service keys')
 
 const ALLOWED_SERVICES = 'pharos:allowed-services'
 
@@ -35,7 +35,7 @@ export interface ServiceCaller {
 
 /** Checks the token of a calling service with the secret that its `kid` names. */
 @Injectable()
-export class ServiceTokenStrategy extends PassportStrategy(Strategy, SERVICE_STRATEGY) {
+class ServiceTokenStrategy extends PassportStrategy(Strategy, SERVICE_STRATEGY) {
   constructor(@Inject(SERVICE_KEYS) keys: ReadonlyMap<string, string>) {
     super({
       jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
@@ -86,7 +86,7 @@ export class ServiceGuard extends AuthGuard(SERVICE_STRATEGY) implements CanActi
   }
 
   override handleRequest<T>(error: unknown, caller: T | false | null): T {
-    if (error) throw error
+    if (error instanceof Error) throw error
     if (caller === false || caller === null || caller === undefined) {
       throw new PharosError('unauthenticated', 'This address is for services of Pharos: a valid service token is needed.')
     }

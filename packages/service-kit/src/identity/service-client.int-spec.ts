@@ -160,7 +160,7 @@ describe('a call that fails', () => {
     answer = () => {}
     await expect(client({ timeoutMs: 30 }).request({ method: 'GET', path: '/x' })).rejects.toMatchObject({
       code: 'upstream-unavailable',
-      detail: expect.stringContaining('30 ms'),
+      detail: expect.stringContaining('30 ms') as string,
     })
   })
 
@@ -184,7 +184,10 @@ describe('a call that fails', () => {
       }
       const clock = new FakeClock()
       const call = client({ clock }).request({ method, path: '/x', ...(isIdempotent === undefined ? {} : { isIdempotent }) })
-      const rejected = expect(call).rejects.toMatchObject({ code: 'upstream-unavailable', detail: expect.stringContaining('ECONNRESET') })
+      const rejected = expect(call).rejects.toMatchObject({
+        code: 'upstream-unavailable',
+        detail: expect.stringContaining('ECONNRESET') as string,
+      })
       for (let attempt = 1; attempt < expected; attempt += 1) {
         while (clock.sleeping === 0) await new Promise((resolve) => setImmediate(resolve))
         await clock.advance(1000)

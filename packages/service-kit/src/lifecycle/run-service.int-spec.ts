@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { pollUntil } from '../clock/poll-until.js'
 
 const runner = fileURLToPath(new URL('../__tests__/run-typescript.mjs', import.meta.url))
+const tinyService = fileURLToPath(new URL('../__tests__/tiny-service.ts', import.meta.url))
 const children: ChildProcess[] = []
 
 interface Running {
@@ -15,7 +16,7 @@ interface Running {
 }
 
 function start(flags: string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [runner, 'tiny-service.ts', ...flags], {
+  const child = spawn(process.execPath, [runner, tinyService, ...flags], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

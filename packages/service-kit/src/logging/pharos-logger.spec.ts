@@ -11,7 +11,7 @@ describe('a log line', () => {
     const { logger, lines } = recordingLogger()
     logger.warn('relay delayed', { waitedMs: 5 })
     expect(lines).toEqual([
-      { level: 'warn', time: expect.stringMatching(/^\d{4}-.*Z$/), service: 'test', message: 'relay delayed', waitedMs: 5 },
+      { level: 'warn', time: expect.stringMatching(/^\d{4}-.*Z$/) as string, service: 'test', message: 'relay delayed', waitedMs: 5 },
     ])
   })
 

@@ -5,7 +5,7 @@ export const REDACTED = '[redacted]'
  * Names of fields whose values never reach a log, compared without case, `-` and `_`. A name is secret when it is in the
  * list or ends with an entry of it: `registryPassword` and `x-pharos-attempt-token` are covered by their last word.
  */
-export const SECRET_FIELD_ENDINGS = [
+const SECRET_FIELD_ENDINGS = [
   'authorization',
   'password',
   'passwd',

@@ -1,7 +1,7 @@
 import { QueueEventsHost, WorkerHost } from '@nestjs/bullmq'
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common'
 import { DiscoveryService } from '@nestjs/core'
-import { FlowProducer, Queue } from 'bullmq'
+import { FlowProducer, Queue, type QueueEvents, type Worker } from 'bullmq'
 import { PharosLogger } from '../logging/pharos-logger.js'
 
 interface ErrorEmitter {
@@ -23,8 +23,13 @@ export class QueueErrorListener implements OnApplicationBootstrap {
     for (const { instance } of this.discovery.getProviders() as { instance: unknown }[]) {
       if (instance instanceof Queue) this.listen(instance.name, instance)
       else if (instance instanceof FlowProducer) this.listen('flows', instance)
-      else if (instance instanceof WorkerHost) this.listen(instance.worker.name, instance.worker)
-      else if (instance instanceof QueueEventsHost) this.listen(instance.queueEvents.name, instance.queueEvents)
+      else if (instance instanceof WorkerHost) {
+        const { worker } = instance as WorkerHost<Worker>
+        this.listen(worker.name, worker)
+      } else if (instance instanceof QueueEventsHost) {
+        const { queueEvents } = instance as { queueEvents: QueueEvents }
+        this.listen(queueEvents.name, queueEvents)
+      }
     }
   }
 
