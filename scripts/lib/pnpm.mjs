@@ -12,21 +12,15 @@ function pinnedPnpm() {
   return /** @type {string} */ (packageManager).replace(/^pnpm@/, '').replace(/\+.*/, '')
 }
 
-/**
- * Runs the pinned pnpm, which npm fetches into the tools folder when it is not there yet.
- * @param {string[]} args
- * @param {Parameters<typeof mustRun>[2]} [options]
- */
-export async function pnpm(args, options) {
+/** The pinned pnpm, which npm fetches into the tools folder when it is not there yet. @returns {Promise<string>} folder of its program */
+export async function installPnpm() {
   const version = pinnedPnpm()
-  const packageDirectory = join(directory, 'node_modules', 'pnpm')
-  if (installedVersion(packageDirectory) !== version) {
+  if (installedVersion(join(directory, 'node_modules', 'pnpm')) !== version) {
     await mkdir(directory, { recursive: true })
     await writeFile(join(directory, 'package.json'), JSON.stringify({ private: true }))
     await mustRun('npm', ['install', '--prefix', directory, '--no-audit', '--no-fund', '--no-save', '--loglevel=error', `pnpm@${version}`])
   }
-  // pnpm prints progress bars unless it is told that nobody watches.
-  return mustRun(join(directory, 'node_modules', '.bin', 'pnpm'), args, { ...options, environment: { CI: '1', ...options?.environment } })
+  return join(directory, 'node_modules', '.bin')
 }
 
 /** @param {string} packageDirectory */
