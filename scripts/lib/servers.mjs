@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { findProgram } from './find-program.mjs'
+import { KeptServer } from './kept-server.mjs'
 import { inHome } from './places.mjs'
 import { runCommand } from './run-command.mjs'
 import { say } from './terminal.mjs'
@@ -29,13 +30,13 @@ export async function startDatabase(record) {
   if (existing) return { url: existing, name: 'PostgreSQL (DATABASE_URL)', stop: async () => {} }
   const { launchPostgres } = await testKit()
   mkdirSync(inHome('logs'), { recursive: true })
-  const server = await launchPostgres({ directory: inHome('postgres'), logPath: inHome('logs', 'postgres.log') })
-  record.add('postgres', server.identity.pid)
-  const stop = async () => {
-    await server.stop()
-    record.remove('postgres')
-  }
-  return { url: await applicationDatabase(server.url), name: `PostgreSQL (embedded, port ${server.port})`, stop }
+  const kept = new KeptServer(
+    'postgres',
+    (port) => launchPostgres({ directory: inHome('postgres'), logPath: inHome('logs', 'postgres.log'), port }),
+    record,
+  )
+  const server = await kept.start()
+  return { url: await applicationDatabase(server.url), name: `PostgreSQL (embedded, port ${server.port})`, stop: () => kept.stop() }
 }
 
 /**
@@ -49,13 +50,9 @@ export async function startRedis(record, password) {
   if (existing) return { url: existing, name: 'Redis (REDIS_URL)', stop: async () => {} }
   const program = await findOrInstallRedis()
   const { launchRedis } = await testKit()
-  const server = await launchRedis({ directory: inHome('redis'), password, program })
-  record.add('redis', server.identity.pid)
-  const stop = async () => {
-    await server.stop()
-    record.remove('redis')
-  }
-  return { url: server.url, name: `Redis (private, port ${server.port})`, stop }
+  const kept = new KeptServer('redis', (port) => launchRedis({ directory: inHome('redis'), password, program, port }), record)
+  const server = await kept.start()
+  return { url: server.url, name: `Redis (private, port ${server.port})`, stop: () => kept.stop() }
 }
 
 /** redis-server on PATH; else the system's package where it can be installed; else one clear sentence. */
