@@ -52,7 +52,7 @@ async function start(options, shutdown) {
     adminToken: adminToken.token,
     secrets,
     ports: await choosePorts(options.port),
-    schedulerEnvironment: site?.feedUrl === undefined ? {} : { PHAROS_DATABASE_FEED_URL: site.feedUrl },
+    schedulerEnvironment: site?.feedUrl === undefined ? {} : { PHAROS_GRYPE_DATABASE_URL: site.feedUrl },
   }
   await step('Database migrated', () => migrate(settings))
   shutdown.check()
@@ -95,7 +95,7 @@ function printWelcome(address, { token, path }, reference = 'alpine:3.18') {
   say()
   say(`In another terminal (the admin token of this run is also in ${path}):`)
   say(`  alias pharos="node ${root}/apps/cli/dist/main.js"`)
-  say(`  export PHAROS_URL=${address} PHAROS_TOKEN=${token}`)
+  say(`  export PHAROS_SERVER=${address} PHAROS_TOKEN=${token}`)
   say(`  pharos scan ${reference}`)
   say('  pharos images')
   say('  pharos system')

@@ -39,17 +39,11 @@ export function servicePlans(settings) {
   return {
     results: plan('results-service', ports.results, resultsEnvironment(settings)),
     others: [
-      plan('scanner-worker', ports.worker, {
-        ...caller('scanner-worker'),
-        PHAROS_TOOLS_DIRECTORY: toolsDirectory,
-        PHAROS_CACHE_DIRECTORY: inHome('cache', 'scanner-worker'),
-        PHAROS_WORK_DIRECTORY: inHome('work', 'scanner-worker'),
-      }),
+      plan('scanner-worker', ports.worker, { ...caller('scanner-worker'), PHAROS_CACHE_DIR: inHome('cache', 'scanner-worker') }),
       plan('scheduler', ports.scheduler, {
         ...caller('scheduler'),
         PHAROS_TOOLS_DIRECTORY: toolsDirectory,
         PHAROS_CACHE_DIRECTORY: inHome('cache', 'scheduler'),
-        PHAROS_WORK_DIRECTORY: inHome('work', 'scheduler'),
         ...settings.schedulerEnvironment,
       }),
       plan('api-gateway', ports.gateway, caller('api-gateway')),
