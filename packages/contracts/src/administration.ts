@@ -29,6 +29,7 @@ export const RegistryPage = pageOf('RegistryPage', Registry, exampleOf(Registry)
 export type RegistryPage = z.infer<typeof RegistryPage>
 
 export const KeyRotation = defineSchema('KeyRotation', z.object({ reencrypted: z.int().min(0), keyId: z.string() }), { reencrypted: 3, keyId: 'k2' })
+export type KeyRotation = z.infer<typeof KeyRotation>
 
 /** One version of an engine's vulnerability database. */
 export const DatabaseGeneration = defineSchema('DatabaseGeneration', z.object({
@@ -44,6 +45,7 @@ export type DatabaseGenerationPage = z.infer<typeof DatabaseGenerationPage>
 export const ImportDatabaseQuery = defineSchema('ImportDatabaseQuery', z.object({
   engine: EngineName, allowOlder: z.enum(['true', 'false']).default('false'), source: z.string().max(200).default('import'),
 }), { engine: 'grype' })
+export type ImportDatabaseQuery = z.infer<typeof ImportDatabaseQuery>
 
 export const QueueStatus = defineSchema('QueueStatus', z.object({
   lane: Priority, isPaused: z.boolean(), queued: z.int().min(0), running: z.int().min(0), retrying: z.int().min(0), quarantined: z.int().min(0),
@@ -51,6 +53,7 @@ export const QueueStatus = defineSchema('QueueStatus', z.object({
 }), { lane: 'ci', isPaused: false, queued: 3, running: 2, retrying: 0, quarantined: 0, oldestQueuedSeconds: 4.2 })
 export type QueueStatus = z.infer<typeof QueueStatus>
 export const QueueList = defineSchema('QueueList', z.object({ items: z.array(QueueStatus) }), { items: [] })
+export type QueueList = z.infer<typeof QueueList>
 
 /** Which tasks an operation on many tasks is for; at least one field. */
 export const TaskSelection = defineSchema('TaskSelection', z.strictObject({
@@ -60,6 +63,7 @@ export const TaskSelection = defineSchema('TaskSelection', z.strictObject({
 }).refine((value) => Object.keys(value).length > 0, 'Name a cohort, a state or ids'), { cohort: 'nightly', state: 'failed' })
 export type TaskSelection = z.infer<typeof TaskSelection>
 export const AffectedCount = defineSchema('AffectedCount', z.object({ affected: z.int().min(0) }), { affected: 12 })
+export type AffectedCount = z.infer<typeof AffectedCount>
 
 /** Health and versions of the whole. */
 export const SystemStatus = defineSchema('SystemStatus', z.object({
@@ -75,6 +79,7 @@ export type SystemStatus = z.infer<typeof SystemStatus>
 export const AuditEntry = defineSchema('AuditEntry', z.object({
   id: z.string(), at: Timestamp, principal: z.string(), action: z.string().describe('e.g. registry.update'), subject: z.string(), detail: z.record(z.string(), z.unknown()),
 }), { id: '1', at: '2026-11-24T08:00:00.000Z', principal: 'token:a1B2c3D4e5F6', action: 'image.remove', subject: 'sha256:…', detail: {} })
+export type ListAuditQuery = z.infer<typeof ListAuditQuery>
 export type AuditEntry = z.infer<typeof AuditEntry>
 export const AuditPage = pageOf('AuditPage', AuditEntry, exampleOf(AuditEntry))
 export type AuditPage = z.infer<typeof AuditPage>

@@ -58,6 +58,7 @@ export const ListPackagesQuery = defineSchema('ListPackagesQuery', PageQuery.ext
 export type ListPackagesQuery = z.infer<typeof ListPackagesQuery>
 
 export const SbomQuery = defineSchema('SbomQuery', z.object({ format: z.enum(['cyclonedx', 'spdx', 'syft']).default('cyclonedx') }), { format: 'cyclonedx' })
+export type SbomQuery = z.infer<typeof SbomQuery>
 
 export const ImageContext = defineSchema('ImageContext', z.object({
   key: z.string(), owner: z.string().describe('Who set it: submit, or an enricher'), data: z.record(z.string(), z.unknown()), updatedAt: Timestamp,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common'
 import { endedTaskStates, PharosError, type Principal, type ScanTask } from '@pharos/contracts'
-import { type Clock, InjectClock, InjectConfiguration } from '@pharos/service-kit'
+import { type Clock, HealthRegistry, InjectClock, InjectConfiguration } from '@pharos/service-kit'
 import type { GatewayConfiguration } from '../configuration.js'
 import { TaskClient } from './task.client.js'
 import { TaskNewsService } from './task-news.service.js'
@@ -13,11 +13,13 @@ export class TaskWatchService {
     private readonly news: TaskNewsService,
     @InjectConfiguration() private readonly configuration: GatewayConfiguration,
     @InjectClock() private readonly clock: Clock,
+    private readonly health: HealthRegistry,
   ) {}
 
   /**
    * Yields the task at first and after each change, the ended one last. The task row is the truth: news only say when to
-   * read it. While results-service is away it goes on trying. Ends early when `signal` is aborted.
+   * read it. While results-service is away it goes on trying. Ends early when `signal` is aborted,
+   * and when this gateway drains: its clients come again and another one serves them.
    */
   async *follow(id: string, principal: Principal, signal: AbortSignal): AsyncGenerator<ScanTask> {
     let wake: () => void = () => undefined
@@ -28,7 +30,7 @@ export class TaskWatchService {
     })
     let seenVersion = -1
     try {
-      while (!signal.aborted) {
+      while (!signal.aborted && !this.health.draining) {
         hasNews = false
         const task = await this.read(id, principal, seenVersion >= 0, signal)
         if (task !== null && task.version > seenVersion) {

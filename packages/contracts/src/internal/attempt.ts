@@ -79,6 +79,7 @@ export type ClaimedAttempt = z.infer<typeof ClaimedAttempt>
 export const AttemptProgress = defineSchema('AttemptProgress', z.object({ phase: ScanPhase, detail: z.string().max(300).nullable().default(null) }), { phase: 'pull', detail: '2 of 4 layers' })
 export type AttemptProgress = z.infer<typeof AttemptProgress>
 export const AttemptProgressAnswer = defineSchema('AttemptProgressAnswer', z.object({ continue: z.boolean().describe('false: nobody waits for this run any more, stop'), leaseMs: z.int() }), { continue: true, leaseMs: 30_000 })
+export type AttemptProgressAnswer = z.infer<typeof AttemptProgressAnswer>
 
 /** What follows from a resolved digest. */
 export const ResolveDecision = defineSchema('ResolveDecision', z.discriminatedUnion('decision', [

@@ -24,7 +24,9 @@ export type LoggedEvent = z.infer<typeof LoggedEvent>
 export const ReadEvents = defineSchema('ReadEvents', z.object({ consumer: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/), limit: z.coerce.number().int().min(1).max(1000).default(100), from: z.enum(['start', 'now']).default('now').describe('Where a new consumer begins') }), { consumer: 'scheduler' })
 export type ReadEvents = z.infer<typeof ReadEvents>
 export const EventBatch = defineSchema('EventBatch', z.object({ items: z.array(LoggedEvent) }), { items: [] })
+export type EventBatch = z.infer<typeof EventBatch>
 export const AcknowledgeEvents = defineSchema('AcknowledgeEvents', z.object({ consumer: z.string(), cursor: z.string() }), { consumer: 'scheduler', cursor: '1' })
+export type AcknowledgeEvents = z.infer<typeof AcknowledgeEvents>
 
 /** Redis channels: a wake-up or a broadcast, never the only copy of anything. */
 export const redisChannels = {

@@ -15,6 +15,7 @@ export type ClaimedSchedule = z.infer<typeof ClaimedSchedule>
 export const ClaimSchedules = defineSchema('ClaimSchedules', z.object({ schedulerId: z.string(), kinds: z.array(Schedule.shape.kind), limit: z.int().min(1).max(50).default(10) }), { schedulerId: 's1', kinds: ['rescan'] })
 export type ClaimSchedules = z.infer<typeof ClaimSchedules>
 export const ClaimedSchedules = defineSchema('ClaimedSchedules', z.object({ items: z.array(ClaimedSchedule) }), { items: [] })
+export type ClaimedSchedules = z.infer<typeof ClaimedSchedules>
 
 /** Ends a claimed run; the next one is computed from the schedule. */
 export const FinishSchedule = defineSchema('FinishSchedule', z.object({
@@ -39,6 +40,7 @@ export type EnqueueRescans = z.infer<typeof EnqueueRescans>
 
 /** What expires: old ended tasks, revoked tokens, idempotency keys, events, retired generations' archives, audit beyond its horizon. */
 export const ExpireAnswer = defineSchema('ExpireAnswer', z.object({ removed: z.record(z.string(), z.int()) }), { removed: { idempotencyKeys: 3 } })
+export type ExpireAnswer = z.infer<typeof ExpireAnswer>
 
 /** First part of an upload of a database archive; the bytes follow at PUT /internal/v1/generations/{id}/archive. */
 export const CreateGeneration = defineSchema('CreateGeneration', z.object({

@@ -31,7 +31,7 @@ export const GrypeMatch = z.object({
     aliases: Texts,
   }),
   relatedVulnerabilities: z.array(GrypeMetadata).nullish(),
-  matchDetails: z.array(z.object({ type: z.string().default(''), matcher: z.string().default(''), searchedBy: z.unknown(), found: z.unknown() })).nullish(),
+  matchDetails: z.array(z.object({ type: z.string().default(''), matcher: z.string().default(''), searchedBy: z.unknown().optional(), found: z.unknown().optional() })).nullish(),
   artifact: z.object({
     id: z.string().default(''), name: z.string(), version: z.string().default(''), type: z.string(), language: Text, purl: Text,
     locations: z.array(z.object({ path: z.string(), layerID: z.string().optional() })).nullish(),

@@ -1,0 +1,64 @@
+import { createWriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { Injectable } from '@nestjs/common'
+import { type DatabaseGeneration, type GenerationVerdict, PharosError } from '@pharos/contracts'
+import { type DatabaseStatus, GrypeDatabases, locateTool, toolDefinitions, TrivyDatabases } from '@pharos/scanners'
+import { InjectConfiguration, PharosLogger } from '@pharos/service-kit'
+import type { SchedulerConfiguration } from '../configuration.js'
+import { ResultsClient } from '../results/results.client.js'
+import { DatabaseWorkspace } from './database-workspace.js'
+
+/** Opens candidate databases with the real engine before anybody matches with them. */
+@Injectable()
+export class CandidateCheckService {
+  constructor(
+    private readonly results: ResultsClient,
+    private readonly workspace: DatabaseWorkspace,
+    private readonly logger: PharosLogger,
+    @InjectConfiguration() private readonly configuration: SchedulerConfiguration,
+  ) {}
+
+  /** Judges all candidates; answers how many. One that cannot be judged now stays a candidate. */
+  async checkAll(signal: AbortSignal): Promise<number> {
+    const { items } = await this.results.candidates()
+    let judged = 0
+    for (const candidate of items) {
+      if (signal.aborted) return judged
+      const verdict = await this.check(candidate, signal)
+      if (verdict === null) continue
+      await this.results.judgeGeneration(candidate.id, verdict)
+      this.logger.info('candidate judged', { generation: candidate.id, engine: candidate.engine, accepted: verdict.accepted, problem: verdict.problem })
+      judged += 1
+    }
+    return judged
+  }
+
+  private async check(candidate: DatabaseGeneration, signal: AbortSignal): Promise<GenerationVerdict | null> {
+    try {
+      const status = await this.workspace.use('candidate', (directory) => this.open(candidate, directory, signal))
+      return { accepted: true, schemaVersion: status.schemaVersion, builtAt: status.builtAt, isSample: status.isSample, problem: null, allowOlder: false }
+    } catch (error) {
+      if (!(error instanceof PharosError)) throw error
+      // The archive is at fault: refused. The machine is at fault: tried again later.
+      if (error.code === 'database-damaged' || error.code === 'database-unsupported') {
+        return { accepted: false, schemaVersion: null, builtAt: null, isSample: false, problem: error.detail.slice(0, 500), allowOlder: false }
+      }
+      this.logger.warn('candidate unjudged', { generation: candidate.id, engine: candidate.engine, error })
+      return null
+    }
+  }
+
+  private async open(candidate: DatabaseGeneration, directory: string, signal: AbortSignal): Promise<DatabaseStatus> {
+    const archive = join(directory, 'archive')
+    const target = join(directory, 'database')
+    await mkdir(target)
+    await pipeline(await this.results.downloadArchive(candidate.id), createWriteStream(archive), { signal })
+    if (candidate.engine === 'trivy') return new TrivyDatabases().import(archive, target, directory, signal)
+    const { grypePath, searchPath, toolsDirectory } = this.configuration.databases
+    const location = await locateTool(toolDefinitions.grype, { configuredPath: grypePath, searchPath, toolsDirectory, workDirectory: directory })
+    if (location.outcome === 'unavailable') throw new PharosError('engine-unavailable', location.reason)
+    return new GrypeDatabases(location.path).import(archive, target, directory, signal)
+  }
+}
