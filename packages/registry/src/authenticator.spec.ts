@@ -182,6 +182,14 @@ describe('where a credential goes', () => {
     expect(registry.requests.filter((request) => request.url.startsWith('/moved')).map((request) => request.authorization)).toEqual([BASIC_HEADER, BASIC_HEADER])
   })
 
+  it('not because the place that a redirect leads to asks for it', async () => {
+    const storage = await registryWith(protectedBy(() => false, () => `Bearer realm="http://${storage.host}/token", Basic realm="x"`))
+    const registry = await registryWith((request, response) => { response.writeHead(307, { location: `http://${storage.host}${request.url ?? ''}` }).end() })
+    const client = clientFor(registry, BASIC, { redirectHosts: [storage.host], tokenHosts: [storage.host] })
+    await expect(client.resolve(referenceAt(registry))).rejects.toMatchObject({ code: 'registry-unauthorized' })
+    expect([...registry.requests, ...storage.requests].map(({ url, authorization }) => [url, authorization])).toEqual([['/v2/a/manifests/latest', undefined], ['/v2/a/manifests/latest', undefined]])
+  })
+
   it('into no message, whatever the registry repeats of it', async () => {
     const echo: Handler = (request, response) => {
       const said = `${request.headers.authorization ?? ''} ${request.url ?? ''}`
