@@ -80,6 +80,16 @@ export class ImageStore {
     }))
   }
 
+  /** A posted SBOM has no registry: the names that it was posted under are its references, and so its visibility. */
+  async referPostedSboms(tx: Transaction, run: { id: string; digest: string }): Promise<void> {
+    await tx.query(
+      `insert into image_reference (repository, tag, platform, image_id, since)
+       select distinct t.repository, '', i.platform, i.id, date_trunc('milliseconds', now()) from scan_task t join image i on i.digest = $2
+        where t.run_id = $1 and t.sbom_digest is not null order by 1 on conflict do nothing`,
+      [run.id, run.digest],
+    )
+  }
+
   private async findId(tx: Transaction, { digest }: ResolvedImage): Promise<number | null> {
     const row = await oneRow<{ id: string; is_deleted: boolean }>(tx, 'select id, deleted_from_registry_at is not null as is_deleted from image where digest = $1', [digest])
     // It was pulled just now, so its registry has it again.

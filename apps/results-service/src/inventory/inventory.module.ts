@@ -1,0 +1,68 @@
+import { Global, Module } from '@nestjs/common'
+import { AuditLog } from '../audit/audit-log.js'
+import { CatalogueStore } from '../catalogues/catalogue-store.js'
+import { PostgresSbomStorageStrategy } from '../catalogues/postgres-sbom-storage-strategy.js'
+import { SBOM_STORAGE } from '../catalogues/sbom-storage-strategy.js'
+import { ContextStore } from '../contexts/context-store.js'
+import { ContextsController } from '../contexts/contexts.controller.js'
+import { ContextsService } from '../contexts/contexts.service.js'
+import { FindingStore } from '../findings/finding-store.js'
+import { FindingsController } from '../findings/findings.controller.js'
+import { FindingsRepository } from '../findings/findings.repository.js'
+import { FindingsService } from '../findings/findings.service.js'
+import { IssueStore } from '../findings/issue-store.js'
+import { DatabasesController } from '../generations/databases.controller.js'
+import { GenerationStore } from '../generations/generation-store.js'
+import { GenerationsController } from '../generations/generations.controller.js'
+import { GenerationsRepository } from '../generations/generations.repository.js'
+import { GenerationsService } from '../generations/generations.service.js'
+import { EngineResultStore } from '../images/engine-result-store.js'
+import { ImageLocator } from '../images/image-locator.js'
+import { ImageStore } from '../images/image-store.js'
+import { ImageView } from '../images/image-view.js'
+import { ImagesController } from '../images/images.controller.js'
+import { ImagesRepository } from '../images/images.repository.js'
+import { ImagesService } from '../images/images.service.js'
+import { ReportImageStore } from '../ingest/report-image-store.js'
+import { ReportStore } from '../ingest/report-store.js'
+import { ImagePackageStore } from '../packages/image-package-store.js'
+import { PackageStore } from '../packages/package-store.js'
+import { PackagesController } from '../packages/packages.controller.js'
+import { PackagesRepository } from '../packages/packages.repository.js'
+import { PackagesService } from '../packages/packages.service.js'
+import { RescansController } from '../rescans/rescans.controller.js'
+import { RescansRepository } from '../rescans/rescans.repository.js'
+import { RescansService } from '../rescans/rescans.service.js'
+import { ScanStorage } from '../runs/scan-storage.js'
+import { ImageSbomsController } from '../sbom-formats/image-sboms.controller.js'
+import { ImageSbomsService } from '../sbom-formats/image-sboms.service.js'
+import { TaskLedgerModule } from '../tasks/task-ledger.module.js'
+import { MatchStore } from '../vulnerabilities/match-store.js'
+import { VulnerabilitiesController } from '../vulnerabilities/vulnerabilities.controller.js'
+import { VulnerabilitiesRepository } from '../vulnerabilities/vulnerabilities.repository.js'
+import { VulnerabilitiesService } from '../vulnerabilities/vulnerabilities.service.js'
+import { VulnerabilityStore } from '../vulnerabilities/vulnerability-store.js'
+import { InventoryStorage } from './inventory-storage.js'
+import { ScanResultView } from './scan-result-view.js'
+
+const stores = [
+  CatalogueStore, ContextStore, EngineResultStore, FindingStore, GenerationStore, ImagePackageStore, ImageStore, IssueStore, MatchStore, PackageStore,
+  ReportImageStore, ReportStore, VulnerabilityStore,
+]
+const reads = [
+  ContextsService, FindingsRepository, FindingsService, GenerationsRepository, GenerationsService, ImageLocator, ImageSbomsService, ImageView, ImagesRepository,
+  ImagesService, PackagesRepository, PackagesService, RescansRepository, RescansService, ScanResultView, VulnerabilitiesRepository, VulnerabilitiesService,
+]
+
+/** Everything that was found in images: facts, reads, databases, rescans. Scans reach it through `ScanStorage`. */
+@Global()
+@Module({
+  imports: [TaskLedgerModule],
+  controllers: [
+    ContextsController, DatabasesController, FindingsController, GenerationsController, ImageSbomsController, ImagesController, PackagesController, RescansController,
+    VulnerabilitiesController,
+  ],
+  providers: [...stores, ...reads, AuditLog, { provide: SBOM_STORAGE, useClass: PostgresSbomStorageStrategy }, { provide: ScanStorage, useClass: InventoryStorage }],
+  exports: [ScanStorage, CatalogueStore, GenerationStore, ImageView, ScanResultView],
+})
+export class InventoryModule {}
