@@ -11,7 +11,7 @@ export type EngineHello = z.infer<typeof EngineHello>
 /** One line of the engine's output. */
 export const EngineMessage = z.union([
   z.object({ id: z.string(), event: z.literal('progress'), phase: z.string(), detail: z.string().optional() }),
-  z.object({ id: z.string(), ok: z.literal(true), result: z.unknown(), rssBytes: z.number().default(0) }),
+  z.object({ id: z.string(), ok: z.literal(true), result: z.unknown().optional(), rssBytes: z.number().default(0) }),
   z.object({ id: z.string(), ok: z.literal(false), error: z.object({ code: z.string(), message: z.string() }), rssBytes: z.number().default(0) }),
 ])
 export type EngineMessage = z.infer<typeof EngineMessage>

@@ -1,5 +1,5 @@
-/** Characters that tokens and keys are made of. */
-const tokenRun = /[A-Za-z0-9+/_=.~-]{16,}/g
+/** Runs of characters that tokens and keys are made of. A name such as aws_access_key_id, with neither digits nor capitals and no assignment before it, is none. */
+const tokenRun = /(?<=[=:]\s*["']?)[\w+/.~-]{8,}|(?=[a-z+/_.~-]*[A-Z0-9])[\w+/.~-]{16,}=*/g
 const lineLimitCharacters = 200
 
 /**
