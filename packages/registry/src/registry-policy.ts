@@ -70,9 +70,14 @@ export interface RegistryEndpoint {
   policy: RegistryHostPolicy
 }
 
+/** Without the keys that are there but undefined: they must not undo a default. */
+function stated(entry: z.infer<typeof RegistryHostPolicySchema> = {}): Partial<RegistryHostPolicy> {
+  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined))
+}
+
 /** The policy of one registry: its own entry over `*` over the strict one. */
 export function policyOf(policy: RegistryPolicy, registry: string): RegistryHostPolicy {
-  return { ...STRICT, ...policy.registries['*'], ...policy.registries[registry] }
+  return { ...STRICT, ...stated(policy.registries['*']), ...stated(policy.registries[registry]) }
 }
 
 function endpoint(policy: RegistryPolicy, registry: string, prefix: string): RegistryEndpoint {
