@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common'
-import type { AvailableFix, ListFindingsQuery, Location, ReportMatch } from '@pharos/contracts'
+import type { AvailableFix, ListFindingsQuery, ReportMatch } from '@pharos/contracts'
 import type { KeysetValue } from '../database/keyset.js'
 import { rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
 import type { LocatedImage } from '../images/image-locator.js'
+import type { OccurrenceDetail } from '../packages/image-package-store.js'
 import { packageRefColumns, type PackageRefRow } from '../packages/package-view.js'
 import { vulnerabilityColumns, vulnerabilityJoins, type VulnerabilityRow } from '../vulnerabilities/vulnerability-view.js'
 import { idRange } from './finding-identity.js'
@@ -29,7 +30,7 @@ export interface FindingFilter {
 /** A finding with all that is joined to it. */
 export interface FindingRow extends VulnerabilityRow, PackageRefRow {
   id: string; engine: number; severity: number; risk: number; fix_state: number; is_open: boolean; first_seen_at: Date; last_seen_at: Date | null; scanned_at: Date | null
-  sort_key: string | number; match_body: { fixVersions: string[]; fixAvailable: AvailableFix[]; details: ReportMatch['details'] }; locations: Location[] | null
+  sort_key: string | number; match_body: { fixVersions: string[]; fixAvailable: AvailableFix[]; details: ReportMatch['details'] }; occurrence_detail: OccurrenceDetail | null
 }
 
 /** A secret or misconfiguration. */
@@ -68,7 +69,7 @@ export class FindingsRepository {
             and ($14::uuid is null or (${key}, f.id) ${isDescending ? '<' : '>'} ($13::${type}, $14))
           order by ${key} ${direction}, f.id ${direction} limit $15)
        select f.id, f.engine, f.severity, f.risk, f.fix_state, f.is_open, f.first_seen_at, f.last_seen_at, r.scanned_at, c.sort_key, m.body as match_body,
-              o.detail -> 'locations' as locations, ${packageRefColumns}, ${vulnerabilityColumns}
+              o.detail as occurrence_detail, ${packageRefColumns}, ${vulnerabilityColumns}
          from chosen c join finding f on f.id = c.id join vulnerability v on v.id = f.vulnerability_id ${vulnerabilityJoins} join package p on p.id = f.package_id
          join package_match m on m.id = f.match_id left join image_package o on o.image_id = f.image_id and o.occurrence = f.occurrence
          left join image_engine_result r on r.image_id = f.image_id and r.engine = f.engine

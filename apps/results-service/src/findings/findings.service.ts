@@ -81,7 +81,7 @@ function findingOf(row: FindingRow): Finding {
   const { fixVersions, fixAvailable, details } = row.match_body
   return {
     id: publicFindingId('f', row.id), kind: 'vulnerability', engine: engineOf(row.engine), vulnerability: { ...vulnerabilityOf(row), severity: severityOf(row.severity) },
-    risk: row.risk, fix: { state: fixStateOf(row.fix_state), versions: fixVersions, available: fixAvailable }, package: packageRefOf(row), locations: row.locations ?? [],
+    risk: row.risk, fix: { state: fixStateOf(row.fix_state), versions: fixVersions, available: fixAvailable }, package: packageRefOf(row), locations: row.occurrence_detail?.locations ?? [],
     state: row.is_open ? 'open' : 'gone', firstSeenAt: row.first_seen_at.toISOString(),
     lastSeenAt: (row.last_seen_at ?? row.scanned_at ?? row.first_seen_at).toISOString(), matchDetails: details,
   }

@@ -1,7 +1,10 @@
 /**
  * PostgreSQL's text refuses NUL, and UTF-8 has no lone surrogates; images hold names with both. They are escaped with
  * U+E000 (private use): `\u0000` is stored as U+E000 `0`, a lone surrogate as U+E000 `s` and its four hex digits, U+E000
- * itself as U+E000 `e`. Reversible. Columns of type json need none of this: JSON escapes these characters itself.
+ * itself as U+E000 `e`. Reversible.
+ *
+ * Columns of type json need none of this: JSON escapes these characters itself. They are
+ * read whole: PostgreSQL's operators on json would unescape them, and fail.
  */
 const escapeCharacter = '\uE000'
 const needsEscape = /[\0\uE000]|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/

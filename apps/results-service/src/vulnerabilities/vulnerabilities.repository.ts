@@ -14,7 +14,7 @@ export interface AffectedImageRow {
 
 /** A package that makes an image affected. */
 export interface AffectedPackageRow extends PackageRefRow {
-  image_id: string; engine: number; fix_versions: string[]
+  image_id: string; engine: number; match_body: { fixVersions: string[] }
 }
 
 /** Reads vulnerabilities and what they affect. */
@@ -56,7 +56,7 @@ export class VulnerabilitiesRepository {
   async affectedPackages(vulnerabilityIds: readonly string[], imageIds: readonly string[]): Promise<AffectedPackageRow[]> {
     return rows<AffectedPackageRow>(
       this.database.runner,
-      `select distinct on (f.image_id, f.engine, p.id) f.image_id, f.engine, m.body -> 'fixVersions' as fix_versions, ${packageRefColumns}
+      `select distinct on (f.image_id, f.engine, p.id) f.image_id, f.engine, m.body as match_body, ${packageRefColumns}
          from finding f join package p on p.id = f.package_id join package_match m on m.id = f.match_id
         where f.vulnerability_id = any ($1::int8[]) and f.image_id = any ($2::int8[]) and f.is_open order by f.image_id, f.engine, p.id`,
       [plainArray(vulnerabilityIds), plainArray(imageIds)],

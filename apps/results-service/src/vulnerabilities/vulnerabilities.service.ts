@@ -37,5 +37,5 @@ export class VulnerabilitiesService {
 }
 
 function affectedPackageOf(row: AffectedPackageRow) {
-  return { ...packageRefOf(row), fixVersions: row.fix_versions, engine: engineOf(row.engine) }
+  return { ...packageRefOf(row), fixVersions: row.match_body.fixVersions, engine: engineOf(row.engine) }
 }

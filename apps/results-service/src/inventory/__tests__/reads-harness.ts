@@ -1,0 +1,65 @@
+import type { EventBody, Principal } from '@pharos/contracts'
+import { AuditLog } from '../../audit/audit-log.js'
+import { CatalogueStore } from '../../catalogues/catalogue-store.js'
+import { PostgresSbomStorageStrategy } from '../../catalogues/postgres-sbom-storage-strategy.js'
+import { ContextStore } from '../../contexts/context-store.js'
+import { ContextsService } from '../../contexts/contexts.service.js'
+import { EventLog } from '../../events/event-log.js'
+import { FindingsRepository } from '../../findings/findings.repository.js'
+import { FindingsService } from '../../findings/findings.service.js'
+import { GenerationStore } from '../../generations/generation-store.js'
+import { GenerationsRepository } from '../../generations/generations.repository.js'
+import { GenerationsService } from '../../generations/generations.service.js'
+import { ImageLocator } from '../../images/image-locator.js'
+import { ImageView } from '../../images/image-view.js'
+import { ImagesRepository } from '../../images/images.repository.js'
+import { ImagesService } from '../../images/images.service.js'
+import { createInventory, type InventoryHarness } from '../../ingest/__tests__/inventory-harness.js'
+import { PackagesRepository } from '../../packages/packages.repository.js'
+import { PackagesService } from '../../packages/packages.service.js'
+import { ImageSbomsService } from '../../sbom-formats/image-sboms.service.js'
+import { VulnerabilitiesRepository } from '../../vulnerabilities/vulnerabilities.repository.js'
+import { VulnerabilitiesService } from '../../vulnerabilities/vulnerabilities.service.js'
+
+/** Somebody who may see these repositories; null is everything. */
+export function principalFor(repositories: string[] | null): Principal {
+  return { id: 'user:ana', name: 'ana', kind: 'user', roles: ['admin'], scope: { repositories } }
+}
+
+/** The services that read the inventory, on a database of their own. */
+export async function createReads() {
+  const inventory: InventoryHarness = await createInventory()
+  const { database } = inventory.results
+  const events = new EventLog(database, { eventsWritten: () => undefined } as never)
+  const audit = new AuditLog()
+  const catalogues = new CatalogueStore(database, new PostgresSbomStorageStrategy(database))
+  const locator = new ImageLocator(database)
+  const imagesRepository = new ImagesRepository(database)
+  const view = new ImageView(locator, imagesRepository, catalogues, database)
+  const contextStore = new ContextStore(database)
+  const generationStore = new GenerationStore(database, events, { scans: { databaseMaxAgeMs: 120 * 3_600_000 } } as never, inventory.clock)
+  return {
+    inventory, catalogues, view, contextStore, generationStore,
+    images: new ImagesService(imagesRepository, locator, catalogues, events, audit, database),
+    findings: new FindingsService(new FindingsRepository(database), locator),
+    packages: new PackagesService(new PackagesRepository(database), locator),
+    vulnerabilities: new VulnerabilitiesService(new VulnerabilitiesRepository(database)),
+    contexts: new ContextsService(contextStore, locator),
+    sboms: new ImageSbomsService(catalogues, view, database),
+    generations: new GenerationsService(new GenerationsRepository(database), generationStore, audit, database),
+    eventBodies: async () => (await inventory.query<{ body: EventBody }>('select body from event order by xid, id')).map(({ body }) => body),
+  }
+}
+
+export type Reads = Awaited<ReturnType<typeof createReads>>
+
+/** Walks all pages of a list. */
+export async function walk<T>(page: (cursor: string | undefined) => Promise<{ items: T[]; nextCursor: string | null }>): Promise<T[]> {
+  const items: T[] = []
+  for (let cursor: string | undefined; ; ) {
+    const next = await page(cursor)
+    items.push(...next.items)
+    if (next.nextCursor === null) return items
+    cursor = next.nextCursor
+  }
+}
