@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // npm test: checks, builds, and every test there is. The last line is `N passed, N failed, N skipped`.
 import './lib/node-version.mjs'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { bootstrap } from './bootstrap.mjs'
 import { runGoTests } from './lib/go-tests.mjs'
 import { findOrInstallRedis, testKit } from './lib/servers.mjs'
-import { root } from './lib/places.mjs'
+import { inHome, root } from './lib/places.mjs'
 import { Shutdown } from './lib/shutdown.mjs'
 import { summaryLine, sumCounts } from './lib/tally.mjs'
 import { say, warn } from './lib/terminal.mjs'
@@ -23,11 +23,21 @@ async function test() {
   if (!process.env.REDIS_URL) await findOrInstallRedis()
   shutdown.add('servers of the tests', endTestServers)
   await (await testKit()).endOrphans()
+  useOwnTemporaryFolder()
   const suites = [runChecks, ...suiteDirectories().map((directory) => () => runSuite(directory)), runGoTests]
   for (const suite of suites) {
     if (shutdown.isRequested) throw new Error('the tests were broken off')
     counts.push(await suite())
   }
+}
+
+/** What tests leave in their temporary folder goes with it, also when one is killed. */
+function useOwnTemporaryFolder() {
+  const directory = inHome('test', 'tmp')
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  process.env.TMPDIR = directory
+  shutdown.add('temporary files', async () => rmSync(directory, { recursive: true, force: true }))
 }
 
 /** @returns {Promise<import('./lib/tally.mjs').Counts>} */

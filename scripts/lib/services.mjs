@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { home, inHome, root, toolsDirectory } from './places.mjs'
+import { home as ownHome, root } from './places.mjs'
 import { mustRun } from './run-command.mjs'
 import { callers } from './secrets.mjs'
 
@@ -21,6 +21,7 @@ import { callers } from './secrets.mjs'
  * @property {ReturnType<typeof import('./secrets.mjs').readSecrets>} secrets
  * @property {ServicePorts} ports
  * @property {Record<string, string>} [schedulerEnvironment] Parameters that only the demo gives.
+ * @property {string} [home] Folder of tools, caches and logs; by default that of this run.
  */
 
 /**
@@ -29,7 +30,7 @@ import { callers } from './secrets.mjs'
  * @returns {{ results: ProcessPlan, others: ProcessPlan[] }}
  */
 export function servicePlans(settings) {
-  const { ports, secrets } = settings
+  const { ports, secrets, home = ownHome } = settings
   const resultsUrl = `http://127.0.0.1:${ports.results}`
   const caller = (/** @type {(typeof callers)[number]} */ name) => ({
     PHAROS_SERVICE_KEY: secrets.serviceKeys[name],
@@ -37,16 +38,16 @@ export function servicePlans(settings) {
     PHAROS_REDIS_URL: settings.redisUrl,
   })
   return {
-    results: plan('results-service', ports.results, resultsEnvironment(settings)),
+    results: plan(home, 'results-service', ports.results, resultsEnvironment(settings)),
     others: [
-      plan('scanner-worker', ports.worker, { ...caller('scanner-worker'), PHAROS_CACHE_DIR: inHome('cache', 'scanner-worker') }),
-      plan('scheduler', ports.scheduler, {
+      plan(home, 'scanner-worker', ports.worker, { ...caller('scanner-worker'), PHAROS_CACHE_DIR: join(home, 'cache', 'scanner-worker') }),
+      plan(home, 'scheduler', ports.scheduler, {
         ...caller('scheduler'),
-        PHAROS_TOOLS_DIRECTORY: toolsDirectory,
-        PHAROS_CACHE_DIRECTORY: inHome('cache', 'scheduler'),
+        PHAROS_TOOLS_DIRECTORY: join(home, 'tools', 'bin'),
+        PHAROS_CACHE_DIRECTORY: join(home, 'cache', 'scheduler'),
         ...settings.schedulerEnvironment,
       }),
-      plan('api-gateway', ports.gateway, caller('api-gateway')),
+      plan(home, 'api-gateway', ports.gateway, caller('api-gateway')),
     ],
   }
 }
@@ -54,7 +55,7 @@ export function servicePlans(settings) {
 /** Brings the database to the newest migration. @param {RunSettings} settings */
 export async function migrate(settings) {
   await mustRun(process.execPath, [join(root, 'apps/results-service/dist/migrate.js')], {
-    environment: { ...common(settings.ports.results), ...resultsEnvironment(settings) },
+    environment: { ...common(settings.home ?? ownHome, settings.ports.results), ...resultsEnvironment(settings) },
   })
 }
 
@@ -69,21 +70,21 @@ function resultsEnvironment({ databaseUrl, redisUrl, adminToken, secrets }) {
   }
 }
 
-/** @param {string} name @param {number} port @param {Record<string, string>} environment @returns {ProcessPlan} */
-function plan(name, port, environment) {
+/** @param {string} home @param {string} name @param {number} port @param {Record<string, string>} environment @returns {ProcessPlan} */
+function plan(home, name, port, environment) {
   return {
     name,
     program: process.execPath,
     args: ['--enable-source-maps', join(root, 'apps', name, 'dist/main.js')],
     cwd: root,
-    environment: { ...common(port), ...environment },
-    logPath: inHome('logs', `${name}.log`),
+    environment: { ...common(home, port), ...environment },
+    logPath: join(home, 'logs', `${name}.log`),
     readyUrl: `http://127.0.0.1:${port}/readyz`,
   }
 }
 
-/** @param {number} port */
-function common(port) {
+/** @param {string} home @param {number} port */
+function common(home, port) {
   return {
     PHAROS_HOME: home,
     PHAROS_HOST: '127.0.0.1',

@@ -7,9 +7,9 @@ import { countVitest } from './tally.mjs'
 import { say, warn } from './terminal.mjs'
 import { workspaceDirectories } from './workspace.mjs'
 
-/** Folders with tests of their own: each package, the scripts, the checks, and the flows over all services, which come last. */
+/** Folders with tests of their own: each package, the scripts, and the flows over all services, which come last. The checks run their own specs. */
 export function suiteDirectories() {
-  const all = [...workspaceDirectories(), 'scripts', 'quality', 'tests/flows']
+  const all = [...workspaceDirectories(), 'scripts', 'tests/flows']
   return all.filter((directory) => ['vitest.config.ts', 'vitest.config.mjs'].some((name) => existsSync(join(root, directory, name))))
 }
 

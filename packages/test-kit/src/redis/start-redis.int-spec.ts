@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { testHome } from '../paths.js'
 import { launchRedis, withRedis } from './redis-server.js'
@@ -39,6 +40,8 @@ describe('startRedis', () => {
   it('does not take another server on its port for its own', async () => {
     redis = await startRedis({ isPrivate: true })
     const port = Number(new URL(redis.url).port)
-    await expect(launchRedis({ directory: await testHome('redis', 'taken-port'), port })).rejects.toThrow('Redis did not start')
+    const directory = await testHome('redis', `taken-port-${process.pid}`)
+    await expect(launchRedis({ directory, port })).rejects.toThrow('Redis did not start')
+    await rm(directory, { recursive: true })
   })
 })
