@@ -21,6 +21,7 @@ export {
   type Parameter,
   type ParameterGroup,
 } from './configuration/parameter.js'
+export { processConfiguration } from './configuration/process-configuration.js'
 export { renderHelp } from './configuration/render-help.js'
 export { renderConfigurationJsonSchema, renderConfigurationMarkdown } from './configuration/render-reference.js'
 export {

@@ -15,7 +15,7 @@ describe('renderConfigurationMarkdown', () => {
     const rows = renderConfigurationMarkdown(definition)
       .split('\n')
       .filter((line) => line.startsWith('| `--'))
-    expect(rows).toHaveLength(6)
+    expect(rows).toHaveLength(7)
     expect(rows).toContain('| `--port` | `PHAROS_PORT` | N | `8080` | Port to listen on; 0 for a free one. |')
     expect(rows).toContain('| `--mode` | `PHAROS_MODE` | a, b | **required** | This \\| that. |')
   })

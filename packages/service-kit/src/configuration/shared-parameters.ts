@@ -30,6 +30,12 @@ export function httpParameters(defaults: { port: number; bodyLimit?: string }) {
       default: 'false',
       description: 'Believe X-Forwarded-For and X-Forwarded-Proto; only behind a proxy that sets them.',
     },
+    metricsToken: {
+      schema: text({ minLength: 16 }).optional(),
+      flag: '--metrics-token',
+      isSecret: true,
+      description: 'Token that a scrape of /metrics must show; without one only this machine may scrape.',
+    },
   } as const
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { PharosLogger } from '../logging/pharos-logger.js'
 import type { Metrics } from '../metrics/metrics.js'
+import { metricsRefusal } from './metrics-access.js'
 import type { HealthRegistry } from './health-registry.js'
 
 /** Paths that no guard, prefix or access log concerns. */
@@ -12,9 +13,9 @@ export const OPERATIONAL_PATHS: readonly string[] = ['/healthz', '/readyz', '/me
  */
 export function addOperationalRoutes(
   fastify: FastifyInstance,
-  parts: { health: HealthRegistry; metrics: Metrics; logger: PharosLogger },
+  parts: { health: HealthRegistry; metrics: Metrics; logger: PharosLogger; metricsToken?: string | undefined },
 ): void {
-  const { health, metrics, logger } = parts
+  const { health, metrics, logger, metricsToken } = parts
   let wasReady = true
 
   fastify.get('/healthz', async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'alive' }))
@@ -36,5 +37,12 @@ export function addOperationalRoutes(
       .send(readiness)
   })
 
-  fastify.get('/metrics', async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.render()))
+  fastify.get('/metrics', async (request, reply) => {
+    const refusal = metricsRefusal(request, metricsToken)
+    if (refusal !== null) {
+      // Beneath Nest there is no filter that would make a problem document of an error.
+      return reply.code(refusal.status).header('www-authenticate', 'Bearer').type('application/problem+json').serializer(String).send(JSON.stringify(refusal.toProblem({ instance: '/metrics' })))
+    }
+    return reply.type(metrics.registry.contentType).send(await metrics.render())
+  })
 }

@@ -44,6 +44,15 @@ function post(path: string, body: string, headers: Record<string, string> = { 'c
   return fetch(base + path, { method: 'POST', body, headers })
 }
 
+describe('a scrape of the metrics', () => {
+  it('is answered on this machine, and refused with a problem document when a proxy passed it on', async () => {
+    expect(await (await fetch(`${base}/metrics`)).text()).toContain('process_cpu_seconds_total')
+    const refused = await fetch(`${base}/metrics`, { headers: { 'x-forwarded-for': '203.0.113.7' } })
+    expect(refused.status).toBe(401)
+    expect(await problemOf(refused)).toMatchObject({ code: 'unauthenticated' })
+  })
+})
+
 describe('a valid request', () => {
   it('reaches its handler with the parsed body, its trace and its request id', async () => {
     const response = await post('/greetings', '{"name":"Ana"}', {

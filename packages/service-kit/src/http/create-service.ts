@@ -23,6 +23,8 @@ export interface HttpOptions {
   readonly bodyLimitBytes?: number
   /** Believe X-Forwarded-*. */
   readonly trustProxy?: boolean
+  /** Token that a scrape of /metrics must show; without one only this machine may scrape. */
+  readonly metricsToken?: string | undefined
   /** Media types whose bodies arrive unread as streams. */
   readonly streamContentTypes?: readonly string[]
   /** Longest time for a request to arrive completely; 0 is none. Default 5 minutes, which is Node's. */
@@ -83,7 +85,7 @@ export async function createService<C>(options: CreateServiceOptions<C>): Promis
     bodyLimitBytes: http.bodyLimitBytes ?? 2 * 1024 * 1024,
     streamContentTypes: http.streamContentTypes ?? STREAM_CONTENT_TYPES,
   })
-  addOperationalRoutes(fastify, { health, metrics, logger })
+  addOperationalRoutes(fastify, { health, metrics, logger, metricsToken: http.metricsToken })
   await options.prepare?.(fastify)
 
   const providers = [

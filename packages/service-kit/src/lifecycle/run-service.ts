@@ -10,7 +10,7 @@ import { drain } from './drain.js'
 
 /** Groups that every service has, under these names. */
 export interface BaseConfiguration {
-  readonly http: { readonly host: string; readonly port: number; readonly bodyLimitBytes: number; readonly trustProxy: boolean }
+  readonly http: { readonly host: string; readonly port: number; readonly bodyLimitBytes: number; readonly trustProxy: boolean; readonly metricsToken?: string | undefined }
   readonly logging: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' }
   readonly tracing: { readonly endpoint?: string | undefined; readonly sampleRatio: number }
   readonly shutdown: { readonly graceMs: number; readonly delayMs: number }
@@ -20,7 +20,7 @@ export interface BaseConfiguration {
 export interface RunServiceOptions<G extends Readonly<Record<string, ParameterGroup>>> {
   readonly definition: ConfigurationDefinition<G>
   readonly module: Type | DynamicModule | ((configuration: ConfigurationOf<ConfigurationDefinition<G>>) => Type | DynamicModule)
-  readonly http?: Omit<HttpOptions, 'bodyLimitBytes' | 'trustProxy'>
+  readonly http?: Omit<HttpOptions, 'bodyLimitBytes' | 'trustProxy' | 'metricsToken'>
   readonly prepare?: (fastify: FastifyInstance, configuration: ConfigurationOf<ConfigurationDefinition<G>>) => Promise<void> | void
   /** Called once the service listens. */
   readonly started?: (service: Service, configuration: ConfigurationOf<ConfigurationDefinition<G>>) => Promise<void> | void
@@ -57,7 +57,7 @@ export async function runService<const G extends Readonly<Record<string, Paramet
       module: options.module,
       configuration,
       logger,
-      http: { ...options.http, bodyLimitBytes: base.http.bodyLimitBytes, trustProxy: base.http.trustProxy },
+      http: { ...options.http, bodyLimitBytes: base.http.bodyLimitBytes, trustProxy: base.http.trustProxy, metricsToken: base.http.metricsToken },
       ...(prepare === undefined ? {} : { prepare: (fastify: FastifyInstance) => prepare(fastify, configuration) }),
     })
     drainOnSignals(service, base, logger, () => tracing.shutdown())
