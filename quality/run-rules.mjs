@@ -25,7 +25,7 @@ export const rules = [...boundaryRules, ...layerRules, ...nameRules, ...codeRule
 const limitBytes = 1_000_000
 
 /** Tracked files and new ones that are not ignored, as text. Binary and very large files are left out. */
-export function trackedFiles(root) {
+function trackedFiles(root) {
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     encoding: 'utf8',

@@ -10,7 +10,7 @@ import { parseSync, Visitor } from 'oxc-parser'
 const codePattern = /\.(ts|mts|mjs|js)$/
 
 /** Specs, and the folders that only specs use. */
-export const testPattern = /(\.(int-)?spec\.(ts|mjs)$)|(\/__tests__\/)/
+const testPattern = /(\.(int-)?spec\.(ts|mjs)$)|(\/__tests__\/)/
 
 /**
  * Reads a file once for all rules. Text that is not code has no imports and no comments.

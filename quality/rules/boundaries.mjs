@@ -15,7 +15,7 @@ const appNames = [
 const databaseModule = /^(typeorm|pg|@nestjs\/typeorm)(\/|$)/
 
 /** `apps/cli` of `apps/cli/src/main.ts`; undefined outside of apps and packages. */
-export function workspaceOf(path) {
+function workspaceOf(path) {
   return /^(apps|packages)\/[^/]+/.exec(path)?.[0]
 }
 

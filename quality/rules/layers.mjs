@@ -15,7 +15,7 @@ const forbiddenTargets = {
 }
 
 /** `service` of `findings.service.ts` or of the specifier `./findings.service.js`. */
-export function roleOf(path) {
+function roleOf(path) {
   return /\.([a-z]+)\.(ts|js)$/.exec(path)?.[1]
 }
 
