@@ -8,7 +8,7 @@ import { findProgram, isExecutable } from './lib/find-program.mjs'
 import { inHome, root, toolsDirectory } from './lib/places.mjs'
 import { runCommand } from './lib/run-command.mjs'
 import { installRelease } from './lib/scanner-release.mjs'
-import { dim, say, warn } from './lib/terminal.mjs'
+import { dim, say, step, warn } from './lib/terminal.mjs'
 
 /**
  * @typedef {{ name: string, isFound: true, path: string, origin: 'configured' | 'PATH' | 'tools folder' | 'release' | 'built' }} FoundTool
@@ -120,9 +120,9 @@ async function buildTools() {
   if (findProgram('go') === undefined)
     return { built: [], problem: 'it is built by Go, which is not on PATH; get Go from https://go.dev/dl/' }
   const before = new Set([...programs, 'grype', 'syft'].filter((name) => existsSync(join(toolsDirectory, name))))
-  const { exitCode, output } = await runCommand(process.execPath, [script, '--out', toolsDirectory, '--if-changed'], {
-    environment: { GOTOOLCHAIN: 'local' },
-  })
+  const { exitCode, output } = await step('Go programs built', () =>
+    runCommand(process.execPath, [script, '--out', toolsDirectory, '--if-changed']),
+  )
   if (exitCode !== 0) return { built: [], problem: `the build of tools/ failed:\n${output.trimEnd().split('\n').slice(-8).join('\n')}` }
   return { built: [...programs, 'grype', 'syft'].filter((name) => !before.has(name) && existsSync(join(toolsDirectory, name))) }
 }

@@ -17,9 +17,9 @@ export async function runGoTests() {
   }
   const counter = new GoCounter()
   // The flags of the build: with others Go would compile the scanners a second time.
-  const { exitCode, output } = await runCommand('go', ['test', '-trimpath', '-json', './...'], {
+  const { exitCode, output } = await runCommand('go', ['test', '-json', './...'], {
     cwd: directory,
-    environment: { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly' },
+    environment: { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly -buildvcs=false -trimpath', GOWORK: 'off' },
     onLine: (line) => counter.take(line),
   })
   const counts = counter.counts()

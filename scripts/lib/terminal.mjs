@@ -17,6 +17,9 @@ export function warn(text) {
   process.stdout.write(`${red('!')} ${text}\n`)
 }
 
+/** After this long a step says that it is under way. */
+const noticeMs = 5_000
+
 /**
  * Does one step of a longer way, and prints its name with the time that it took when that is worth knowing.
  * @template T
@@ -26,7 +29,8 @@ export function warn(text) {
  */
 export async function step(name, work) {
   const startedMs = Date.now()
-  const result = await work()
+  const timer = setTimeout(() => say(dim(`${name}: under way; the first time takes a while`)), noticeMs)
+  const result = await work().finally(() => clearTimeout(timer))
   const seconds = (Date.now() - startedMs) / 1000
   say(`${name}${seconds >= 1 ? dim(` (${seconds.toFixed(0)} s)`) : ''}`)
   return result
