@@ -1,15 +1,31 @@
 import { type DynamicModule, Module } from '@nestjs/common'
+import { QueuesModule as RedisQueuesModule, ServiceAuthModule } from '@pharos/service-kit'
+import { AccessModule } from './access/access.module.js'
+import { AttemptsModule } from './attempts/attempts.module.js'
+import { AuditModule } from './audit/audit.module.js'
 import type { ResultsConfiguration } from './configuration.js'
 import { DatabaseModule } from './database/database.module.js'
+import { EventsModule } from './events/events.module.js'
+import { ExpiryModule } from './expiry/expiry.module.js'
+import { InventoryModule } from './inventory/inventory.module.js'
+import { QueuesModule } from './queues/queues.module.js'
+import { SchedulesModule } from './schedules/schedules.module.js'
+import { SystemModule } from './system/system.module.js'
+import { TasksModule } from './tasks/tasks.module.js'
+import { UpkeepModule } from './upkeep/upkeep.module.js'
 
-/** results-service: orchestration and administration here, what was found in images in the inventory's modules. */
+/** results-service: orchestration and administration here, what was found in images in the inventory's module. */
 @Module({})
 export class AppModule {
-  static register(_configuration: ResultsConfiguration): DynamicModule {
+  static register(configuration: ResultsConfiguration): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        DatabaseModule,
+        ServiceAuthModule.register(configuration.trust.keys),
+        RedisQueuesModule.register({ redisUrl: configuration.redis.url }),
+        DatabaseModule, UpkeepModule, EventsModule, AuditModule,
+        InventoryModule,
+        TasksModule, AttemptsModule, QueuesModule, SchedulesModule, AccessModule, SystemModule, ExpiryModule,
       ],
     }
   }

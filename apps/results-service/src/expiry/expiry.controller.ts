@@ -1,0 +1,15 @@
+import { Controller, HttpCode, Post } from '@nestjs/common'
+import { ForServices } from '@pharos/service-kit'
+import { ExpiryService } from './expiry.service.js'
+
+@Controller('internal/v1/expire')
+@ForServices('scheduler')
+export class ExpiryController {
+  constructor(private readonly expiry: ExpiryService) {}
+
+  @Post()
+  @HttpCode(200)
+  async expire() {
+    return { removed: await this.expiry.expire() }
+  }
+}
