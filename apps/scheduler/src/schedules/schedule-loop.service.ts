@@ -12,6 +12,17 @@ import { WatchService } from '../watches/watch.service.js'
 /** Runs one kind of schedule; answers one sentence on what came of it. */
 type ScheduleRunner = (claimed: ClaimedSchedule, signal: AbortSignal) => Promise<string>
 
+/** What the loop needs beside the services that it runs. */
+@Injectable()
+export class ScheduleLoopTools {
+  constructor(
+    @InjectConfiguration() readonly configuration: SchedulerConfiguration,
+    @InjectClock() readonly clock: Clock,
+    readonly logger: PharosLogger,
+    readonly metrics: Metrics,
+  ) {}
+}
+
 /**
  * Claims due schedules and runs them. A claim is a lease: of many replicas one has it, and when that one dies another
  * gets it after the lease. What runs is idempotent, so that a run cut short is simply run again.
@@ -101,15 +112,4 @@ export class ScheduleLoopService implements OnApplicationBootstrap, OnModuleDest
       this.tools.logger.warn('schedule left to its lease', { schedule: id, error })
     }
   }
-}
-
-/** What the loop needs beside the services that it runs. */
-@Injectable()
-export class ScheduleLoopTools {
-  constructor(
-    @InjectConfiguration() readonly configuration: SchedulerConfiguration,
-    @InjectClock() readonly clock: Clock,
-    readonly logger: PharosLogger,
-    readonly metrics: Metrics,
-  ) {}
 }
