@@ -131,10 +131,13 @@ export class ReportStore {
     const ids = await this.matches.ensure(tx, engine.engine, generationId, joined)
     return joined.map(({ match, vulnerability, stored, occurrence, packageId, vulnerabilityId }) => ({
       occurrence, packageId, vulnerabilityId, groupId: stored.groupId, groupSeed: stored.groupSeed, matchId: ids.get(matchKey(packageId, vulnerabilityId)) ?? 0,
-      severity: severityCode(vulnerability.severity), fixState: fixStateCode(match.fixState), risk: match.risk, isKev: vulnerability.kev !== null,
+      severity: severityCode(vulnerability.severity), fixState: fixStateCode(match.fixState), risk: storedRisk(match.risk), isKev: vulnerability.kev !== null,
     }))
   }
 }
+
+/** As a 32-bit number; PostgreSQL refuses one that is too small for it instead of taking it for 0. */
+const storedRisk = (risk: number): number => (risk < 1e-30 ? 0 : Math.fround(risk))
 
 /** Made in another generation than the active one: its matches say nothing of the present. */
 function isOfFormerGeneration({ engine, database }: EngineReport, active: readonly GenerationRef[]): boolean {
