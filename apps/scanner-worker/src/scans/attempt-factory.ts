@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common'
 import type { ClaimAttempt, ScanJob } from '@pharos/contracts'
 import { WorkDirectories } from '@pharos/scanners'
-import { type Clock, InjectClock, InjectConfiguration, PharosLogger } from '@pharos/service-kit'
+import { InjectConfiguration } from '@pharos/service-kit'
 import type { WorkerConfiguration } from '../configuration.js'
 import { EngineTools } from '../engines/engine-tools.js'
 import { createAttemptRegistry } from '../registries/attempt-registry.js'
@@ -9,6 +9,7 @@ import { RegistryLimiter } from '../registries/registry-limiter.js'
 import { RegistrySession } from '../registries/registry-session.js'
 import { ResultsClient } from '../results/results.client.js'
 import { WorkerIdentity } from '../workers/worker-identity.js'
+import { AttemptEnvironment } from './attempt-environment.js'
 import { AttemptLease } from './attempt-lease.js'
 import type { Claim, ScanAttempt } from './scan-attempt.js'
 
@@ -40,10 +41,4 @@ export class AttemptFactory {
     lease.start(() => registry.renew())
     return { claim, key, lease, registry, slotIndex, workDirectory: await this.workDirectories.create('scan') }
   }
-}
-
-/** Clock and log of attempts. */
-@Injectable()
-export class AttemptEnvironment {
-  constructor(@InjectClock() readonly clock: Clock, readonly logger: PharosLogger) {}
 }

@@ -71,7 +71,7 @@ describe('importing a database', () => {
     ['a full disk', 'echo "no space left on device" >&2; exit 1', 'disk-full'],
   ])('refuses %s', async (_sentence, script, code) => {
     const databases = new GrypeDatabases(await fakeProgram(directory, 'grype', script))
-    await writeFile(join(directory, 'archive'), 'bytes')
+    await writeFile(join(directory, 'archive'), Buffer.from([0x1f, 0x8b, 8]))
     await expect(databases.import(join(directory, 'archive'), join(directory, 'db'), directory)).rejects.toMatchObject({ code })
   })
 })
