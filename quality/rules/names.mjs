@@ -1,6 +1,6 @@
 const forbiddenWord = /(^|[-.])(utils?|helpers?|managers?|common|misc)([-.]|$)/
 const forbiddenClass = /(Utils?|Helpers?|Managers?|Common|Misc)$/
-const isSource = (path) => /^(apps|packages|bench|quality|scripts)\/.+\.(ts|mts|mjs)$/.test(path) && !path.includes('/__fixtures__/')
+const isSource = (path) => /^(apps|packages|bench|quality|scripts|tests)\/.+\.(ts|mts|mjs)$/.test(path) && !path.includes('/__fixtures__/')
 
 const rolesByDecorator = { Controller: 'controller', Processor: 'consumer', Module: 'module', Entity: 'entity', Catch: 'filter' }
 const rolesByClassEnd = [
