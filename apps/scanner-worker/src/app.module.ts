@@ -15,7 +15,16 @@ export class AppModule {
   static register(configuration: WorkerConfiguration): DynamicModule {
     return {
       module: AppModule,
-      imports: [QueuesModule.register({ redisUrl: configuration.redis.url }), SlotsModule, StorageModule, WorkerMetricsModule, ResultsModule, EnginesModule, WorkersModule, ScansModule],
+      imports: [
+        QueuesModule.register({ redisUrl: configuration.redis.url }),
+        SlotsModule,
+        StorageModule,
+        WorkerMetricsModule,
+        ResultsModule,
+        EnginesModule,
+        WorkersModule,
+        ScansModule,
+      ],
     }
   }
 }

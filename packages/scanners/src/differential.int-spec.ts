@@ -9,7 +9,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findingKeys, rawFindingKeys } from './__tests__/finding-keys.js'
 import { scratchDirectory } from './__tests__/fake-program.js'
 import {
-  type Cataloguer, EngineClient, engineCataloguerIdentity, EngineScanner, GrypeCommand, GrypeDatabases, locateTool, readCatalogue, type Scanner, SyftCommand, toolDefinitions, TrivyCommand, TrivyDatabases,
+  type Cataloguer,
+  EngineClient,
+  engineCataloguerIdentity,
+  EngineScanner,
+  GrypeCommand,
+  GrypeDatabases,
+  locateTool,
+  readCatalogue,
+  type Scanner,
+  SyftCommand,
+  toolDefinitions,
+  TrivyCommand,
+  TrivyDatabases,
 } from './index.js'
 
 const run = promisify(execFile)
@@ -32,7 +44,12 @@ beforeAll(async () => {
   databaseDirectory = join(root, 'database')
   await mkdir(databaseDirectory)
   const status = await new GrypeDatabases(grype).import(databases.value.grype.archivePath, databaseDirectory, root)
-  expect(status).toMatchObject({ engine: 'grype', isSample: true, schemaVersion: expect.stringMatching(/^v6\./) as string, checksum: expect.stringMatching(/^xxh64:/) as string })
+  expect(status).toMatchObject({
+    engine: 'grype',
+    isSample: true,
+    schemaVersion: expect.stringMatching(/^v6\./) as string,
+    checksum: expect.stringMatching(/^xxh64:/) as string,
+  })
   for (const [name, image] of (await buildSampleImages()).images) {
     const directory = join(root, 'layouts', name)
     await mkdir(directory, { recursive: true })
@@ -49,7 +66,14 @@ afterAll(async () => {
 async function reference(name: SampleImageName): Promise<string[]> {
   const { stdout } = await run(grype, ['-o', 'json', '--', `oci-dir:${layouts.get(name)?.directory ?? ''}`], {
     maxBuffer: 1e9,
-    env: { PATH: '/usr/bin:/bin', HOME: root, GRYPE_DB_CACHE_DIR: databaseDirectory, GRYPE_DB_AUTO_UPDATE: 'false', GRYPE_DB_VALIDATE_AGE: 'false', GRYPE_CHECK_FOR_APP_UPDATE: 'false' },
+    env: {
+      PATH: '/usr/bin:/bin',
+      HOME: root,
+      GRYPE_DB_CACHE_DIR: databaseDirectory,
+      GRYPE_DB_AUTO_UPDATE: 'false',
+      GRYPE_DB_VALIDATE_AGE: 'false',
+      GRYPE_CHECK_FOR_APP_UPDATE: 'false',
+    },
   })
   return rawFindingKeys(stdout)
 }
@@ -60,31 +84,59 @@ async function scanWith(name: SampleImageName, cataloguer: Cataloguer, scanner: 
   const workDirectory = join(root, 'work', `${name}-${Math.random().toString(36).slice(2)}`)
   await mkdir(workDirectory, { recursive: true })
   const sbomPath = join(workDirectory, 'sbom.json.gz')
-  await cataloguer.catalogue({ layoutDirectory: layout.directory, manifestDigest: layout.digest, platform: 'linux/amd64', reference: `sample/${name}`, sbomPath, workDirectory, limits, signal })
+  await cataloguer.catalogue({
+    layoutDirectory: layout.directory,
+    manifestDigest: layout.digest,
+    platform: 'linux/amd64',
+    reference: `sample/${name}`,
+    sbomPath,
+    workDirectory,
+    limits,
+    signal,
+  })
   const catalogue = await readCatalogue(sbomPath, limits.outputLimitBytes)
-  const findings = await scanner.scan({ sbomPath, layoutDirectory: layout.directory, catalogue, databaseDirectory, workDirectory, limits, signal })
+  const findings = await scanner.scan({
+    sbomPath,
+    layoutDirectory: layout.directory,
+    catalogue,
+    databaseDirectory,
+    workDirectory,
+    limits,
+    signal,
+  })
   return { findings, catalogue, sbomPath, keys: findingKeys(findings, catalogue) }
 }
 
 async function startEngine(): Promise<EngineScanner> {
   await mkdir(join(root, 'engine', 'layers'), { recursive: true })
   client ??= new EngineClient({
-    program: toolPath('pharos-engine'), workDirectory: join(root, 'engine'), layerCacheDirectory: join(root, 'engine', 'layers'), layerCacheBytes: 1e9,
-    memoryLimitBytes: 4e9, softMemoryLimitBytes: 3e9, maxLayerBytes: 1e10, maxImageBytes: 1e10, maxFiles: 1e6,
+    program: toolPath('pharos-engine'),
+    workDirectory: join(root, 'engine'),
+    layerCacheDirectory: join(root, 'engine', 'layers'),
+    layerCacheBytes: 1e9,
+    memoryLimitBytes: 4e9,
+    softMemoryLimitBytes: 3e9,
+    maxLayerBytes: 1e10,
+    maxImageBytes: 1e10,
+    maxFiles: 1e6,
   })
   const hello = await client.hello()
   return new EngineScanner(client, engineCataloguerIdentity(hello), hello.grypeVersion)
 }
 
 describe.skipIf(!hasEngine)('the scan engine', () => {
-  it.each(sampleImageNames)('finds in %s what the grype command finds', async (name) => {
-    const engine = await startEngine()
-    const { keys, findings, catalogue } = await scanWith(name, engine, engine)
-    expect(keys).toEqual(await reference(name))
-    expect(keys.length).toBeGreaterThan(0)
-    expect(findings).toMatchObject({ reasons: [], database: { isSample: true } })
-    expect(catalogue.packages.length).toBeGreaterThan(0)
-  }, 180_000)
+  it.each(sampleImageNames)(
+    'finds in %s what the grype command finds',
+    async (name) => {
+      const engine = await startEngine()
+      const { keys, findings, catalogue } = await scanWith(name, engine, engine)
+      expect(keys).toEqual(await reference(name))
+      expect(keys.length).toBeGreaterThan(0)
+      expect(findings).toMatchObject({ reasons: [], database: { isSample: true } })
+      expect(catalogue.packages.length).toBeGreaterThan(0)
+    },
+    180_000,
+  )
 
   it('refuses a damaged database, and goes on with the good one', async () => {
     const engine = await startEngine()
@@ -105,16 +157,22 @@ describe.skipIf(!hasEngine)('the scan engine', () => {
     const halfPath = join(root, 'half.json.gz')
     const whole = gunzipSync(await readFile(sbomPath))
     await writeFile(halfPath, gzipSync(whole.subarray(0, whole.length / 2)))
-    await expect(engine.scan({ sbomPath: halfPath, layoutDirectory: null, catalogue, databaseDirectory, workDirectory: root, limits, signal })).rejects.toMatchObject({ code: 'sbom-invalid' })
+    await expect(
+      engine.scan({ sbomPath: halfPath, layoutDirectory: null, catalogue, databaseDirectory, workDirectory: root, limits, signal }),
+    ).rejects.toMatchObject({ code: 'sbom-invalid' })
     await expect(readCatalogue(halfPath, 1e9)).rejects.toMatchObject({ code: 'sbom-invalid' })
   }, 120_000)
 })
 
 describe.skipIf(!hasCommands)('the syft and grype commands', () => {
-  it.each(['npm', 'go'] as const)('find in %s, by way of the SBOM, what grype finds in the image', async (name) => {
-    const { keys } = await scanWith(name, new SyftCommand(toolPath('syft'), '1.57.0'), new GrypeCommand(grype, '0.121.2'))
-    expect(keys).toEqual(await reference(name))
-  }, 180_000)
+  it.each(['npm', 'go'] as const)(
+    'find in %s, by way of the SBOM, what grype finds in the image',
+    async (name) => {
+      const { keys } = await scanWith(name, new SyftCommand(toolPath('syft'), '1.57.0'), new GrypeCommand(grype, '0.121.2'))
+      expect(keys).toEqual(await reference(name))
+    },
+    180_000,
+  )
 
   it('refuse an archive that is damaged', async () => {
     const archive = join(root, 'damaged-archive')
@@ -131,7 +189,11 @@ describe.skipIf(!hasCommands)('trivy databases', () => {
     await run('tar', ['-czf', archive, '-C', databases.value.trivy.directory, 'db'])
     const directory = join(root, 'trivy-database')
     await mkdir(directory)
-    expect(await new TrivyDatabases().import(archive, directory, root)).toMatchObject({ engine: 'trivy', schemaVersion: 'v2', isSample: true })
+    expect(await new TrivyDatabases().import(archive, directory, root)).toMatchObject({
+      engine: 'trivy',
+      schemaVersion: 'v2',
+      isSample: true,
+    })
     const wrong = join(root, 'wrong.tar')
     await run('tar', ['-cf', wrong, '-C', root, 'trivy.tar.gz'])
     await mkdir(join(root, 'wrong'))
@@ -139,17 +201,30 @@ describe.skipIf(!hasCommands)('trivy databases', () => {
   }, 60_000)
 })
 
-const trivy = await locateTool(toolDefinitions.trivy, { searchPath: '/usr/local/bin:/usr/bin:/bin', toolsDirectory: '/nonexistent', workDirectory: '/' })
-describe.skipIf(trivy.outcome === 'unavailable' || !hasEngine)(`trivy (${trivy.outcome === 'found' ? trivy.version : 'not on PATH'})`, () => {
-  it('scans a sample image from its layout', async () => {
-    if (trivy.outcome === 'unavailable') return
-    const databases = await sampleDatabases()
-    if (!databases.isAvailable) throw new Error(databases.reason)
-    const engine = await startEngine()
-    const { sbomPath, catalogue } = await scanWith('npm', engine, engine)
-    const findings = await new TrivyCommand(trivy.path, trivy.version).scan({
-      sbomPath, layoutDirectory: layouts.get('npm')?.directory ?? null, catalogue, databaseDirectory: databases.value.trivy.directory, workDirectory: root, limits, signal,
-    })
-    expect(findings.vulnerabilities.map(({ canonicalId }) => canonicalId)).toContain('CVE-2021-23337')
-  }, 120_000)
+const trivy = await locateTool(toolDefinitions.trivy, {
+  searchPath: '/usr/local/bin:/usr/bin:/bin',
+  toolsDirectory: '/nonexistent',
+  workDirectory: '/',
 })
+describe.skipIf(trivy.outcome === 'unavailable' || !hasEngine)(
+  `trivy (${trivy.outcome === 'found' ? trivy.version : 'not on PATH'})`,
+  () => {
+    it('scans a sample image from its layout', async () => {
+      if (trivy.outcome === 'unavailable') return
+      const databases = await sampleDatabases()
+      if (!databases.isAvailable) throw new Error(databases.reason)
+      const engine = await startEngine()
+      const { sbomPath, catalogue } = await scanWith('npm', engine, engine)
+      const findings = await new TrivyCommand(trivy.path, trivy.version).scan({
+        sbomPath,
+        layoutDirectory: layouts.get('npm')?.directory ?? null,
+        catalogue,
+        databaseDirectory: databases.value.trivy.directory,
+        workDirectory: root,
+        limits,
+        signal,
+      })
+      expect(findings.vulnerabilities.map(({ canonicalId }) => canonicalId)).toContain('CVE-2021-23337')
+    }, 120_000)
+  },
+)

@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
-import { AttemptDeferral, AttemptFailure, attemptTokenHeader, ClaimAttempt, type ClaimedAttempt, PharosError, type ResolveDecision, ScanReport } from '@pharos/contracts'
+import {
+  AttemptDeferral,
+  AttemptFailure,
+  attemptTokenHeader,
+  ClaimAttempt,
+  type ClaimedAttempt,
+  PharosError,
+  type ResolveDecision,
+  ScanReport,
+} from '@pharos/contracts'
 
 /** One call of the worker. */
 export interface ResultsCall {
@@ -21,7 +30,11 @@ export class FakeResults {
   archiveDownloads = 0
   /** Whether a beat is answered with continue; may also throw a problem. */
   onProgress: (attemptId: string, phase: string) => boolean = () => true
-  onResolved: (attemptId: string) => ResolveDecision = () => ({ decision: 'run', runId: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e', hasCatalogue: false })
+  onResolved: (attemptId: string) => ResolveDecision = () => ({
+    decision: 'run',
+    runId: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e',
+    hasCatalogue: false,
+  })
   /** Problems that reports are answered with before one is taken. */
   readonly reportProblems: PharosError[] = []
   readonly sboms = new Map<string, Buffer>()
@@ -71,7 +84,9 @@ export class FakeResults {
 
   private route(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
     const path = request.url ?? ''
-    const json = (value: unknown): void => { response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value)) }
+    const json = (value: unknown): void => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+    }
     if (path === '/healthz' || path === '/internal/v1/workers/heartbeat') return json({})
     if (path === '/internal/v1/attempts/claim') {
       const claim = ClaimAttempt.parse(JSON.parse(bytes.toString()))
@@ -85,7 +100,14 @@ export class FakeResults {
     }
     const [, attemptId = '', action = ''] = /^\/internal\/v1\/attempts\/([^/]+)\/(\w+)$/.exec(path) ?? []
     const token = request.headers[attemptTokenHeader]
-    const call = (body: unknown): void => { this.calls.push({ action: request.method === 'GET' ? `get-${action}` : action, attemptId, token: typeof token === 'string' ? token : undefined, body }) }
+    const call = (body: unknown): void => {
+      this.calls.push({
+        action: request.method === 'GET' ? `get-${action}` : action,
+        attemptId,
+        token: typeof token === 'string' ? token : undefined,
+        body,
+      })
+    }
     if (action === 'sbom' && request.method === 'GET') {
       call(null)
       const sbom = this.sboms.get(attemptId)
@@ -100,16 +122,23 @@ export class FakeResults {
     const body: unknown = JSON.parse((request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString())
     call(body)
     switch (action) {
-      case 'progress': return json({ continue: this.onProgress(attemptId, (body as { phase: string }).phase), leaseMs: this.leaseMs })
-      case 'resolved': return json(this.onResolved(attemptId))
-      case 'failed': AttemptFailure.parse(body); return json({ next: 'retry' })
-      case 'deferred': AttemptDeferral.parse(body); return json({})
+      case 'progress':
+        return json({ continue: this.onProgress(attemptId, (body as { phase: string }).phase), leaseMs: this.leaseMs })
+      case 'resolved':
+        return json(this.onResolved(attemptId))
+      case 'failed':
+        AttemptFailure.parse(body)
+        return json({ next: 'retry' })
+      case 'deferred':
+        AttemptDeferral.parse(body)
+        return json({})
       case 'report': {
         const problem = this.reportProblems.shift()
         if (problem !== undefined) throw problem
         return json({ outcome: 'stored' })
       }
-      default: throw new PharosError('not-found', path)
+      default:
+        throw new PharosError('not-found', path)
     }
   }
 }

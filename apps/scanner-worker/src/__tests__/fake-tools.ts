@@ -2,18 +2,61 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const sbom = {
-  artifacts: [{
-    id: 'a1', name: 'lodash', version: '4.17.20', type: 'npm', locations: [{ path: '/app/lodash/package.json', layerID: `sha256:${'1'.repeat(64)}` }], licenses: [{ value: 'MIT', spdxExpression: 'MIT' }],
-    language: 'javascript', cpes: [], purl: 'pkg:npm/lodash@4.17.20',
-  }, { id: 'a2', name: 'clean', version: '1.0.0', type: 'npm', locations: [], licenses: [], language: 'javascript', cpes: [], purl: 'pkg:npm/clean@1.0.0' }],
-  distro: { id: 'alpine', versionID: '3.18', prettyName: 'Alpine 3.18' }, descriptor: { name: 'syft', version: '1.57.0' },
+  artifacts: [
+    {
+      id: 'a1',
+      name: 'lodash',
+      version: '4.17.20',
+      type: 'npm',
+      locations: [{ path: '/app/lodash/package.json', layerID: `sha256:${'1'.repeat(64)}` }],
+      licenses: [{ value: 'MIT', spdxExpression: 'MIT' }],
+      language: 'javascript',
+      cpes: [],
+      purl: 'pkg:npm/lodash@4.17.20',
+    },
+    {
+      id: 'a2',
+      name: 'clean',
+      version: '1.0.0',
+      type: 'npm',
+      locations: [],
+      licenses: [],
+      language: 'javascript',
+      cpes: [],
+      purl: 'pkg:npm/clean@1.0.0',
+    },
+  ],
+  distro: { id: 'alpine', versionID: '3.18', prettyName: 'Alpine 3.18' },
+  descriptor: { name: 'syft', version: '1.57.0' },
 }
 const report = {
-  matches: [{
-    vulnerability: { id: 'GHSA-35jh-r3h4-6jhm', namespace: 'github:language:javascript', severity: 'High', urls: [], cvss: [], fix: { versions: ['4.17.21'], state: 'fixed' }, risk: 3 },
-    relatedVulnerabilities: [{ id: 'CVE-2021-23337', namespace: 'nvd:cpe', severity: 'High', urls: [], cvss: [] }], matchDetails: [],
-    artifact: { id: 'a1', name: 'lodash', version: '4.17.20', type: 'npm', locations: [{ path: '/app/lodash/package.json' }], language: 'javascript', licenses: [], cpes: [], purl: 'pkg:npm/lodash@4.17.20', upstreams: [] },
-  }],
+  matches: [
+    {
+      vulnerability: {
+        id: 'GHSA-35jh-r3h4-6jhm',
+        namespace: 'github:language:javascript',
+        severity: 'High',
+        urls: [],
+        cvss: [],
+        fix: { versions: ['4.17.21'], state: 'fixed' },
+        risk: 3,
+      },
+      relatedVulnerabilities: [{ id: 'CVE-2021-23337', namespace: 'nvd:cpe', severity: 'High', urls: [], cvss: [] }],
+      matchDetails: [],
+      artifact: {
+        id: 'a1',
+        name: 'lodash',
+        version: '4.17.20',
+        type: 'npm',
+        locations: [{ path: '/app/lodash/package.json' }],
+        language: 'javascript',
+        licenses: [],
+        cpes: [],
+        purl: 'pkg:npm/lodash@4.17.20',
+        upstreams: [],
+      },
+    },
+  ],
   descriptor: { name: 'grype', version: '0.121.2', db: { status: { schemaVersion: 'v6.1.10', built: '2026-11-23T05:00:00Z' } } },
 }
 
@@ -54,7 +97,10 @@ export async function installFakeTools(home: string): Promise<void> {
   const bin = join(home, 'tools', 'bin')
   await mkdir(bin, { recursive: true })
   await writeFile(join(bin, 'engine.mjs'), engineSource)
-  await writeFile(join(bin, 'pharos-engine'), `#!/bin/sh\nexec ${JSON.stringify(process.execPath)} ${JSON.stringify(join(bin, 'engine.mjs'))}\n`)
+  await writeFile(
+    join(bin, 'pharos-engine'),
+    `#!/bin/sh\nexec ${JSON.stringify(process.execPath)} ${JSON.stringify(join(bin, 'engine.mjs'))}\n`,
+  )
   await writeFile(join(bin, 'grype'), `#!/bin/sh\n${grypeSource}`)
   for (const name of ['pharos-engine', 'grype']) await chmod(join(bin, name), 0o755)
 }

@@ -28,7 +28,13 @@ export interface WorkerSetting {
 
 /** A worker between a real Redis, a registry and a results-service that the test answers for. */
 export class WorkerFixture {
-  private constructor(readonly home: string, readonly redis: TestRedis, readonly registry: TestRegistry, readonly results: FakeResults, private readonly queues: Record<'interactive' | 'shared', Queue>) {}
+  private constructor(
+    readonly home: string,
+    readonly redis: TestRedis,
+    readonly registry: TestRegistry,
+    readonly results: FakeResults,
+    private readonly queues: Record<'interactive' | 'shared', Queue>,
+  ) {}
 
   private services: Service[] = []
   private sequence = 0
@@ -38,28 +44,58 @@ export class WorkerFixture {
     await installFakeTools(home)
     const [redis, registry, results] = await Promise.all([startRedis(), startRegistry(), new FakeResults().listen()])
     const queue = (name: string) => new Queue(name, { connection: redisOptionsFromUrl(redis.url), prefix: queuePrefix })
-    return new WorkerFixture(home, redis, registry, results, { interactive: queue(scanQueues.interactive.name), shared: queue(scanQueues.shared.name) })
+    return new WorkerFixture(home, redis, registry, results, {
+      interactive: queue(scanQueues.interactive.name),
+      shared: queue(scanQueues.shared.name),
+    })
   }
 
   /** The flags that a worker of this fixture is started with. */
   flags({ slots = 2, grace = '6s', home = this.home }: WorkerSetting = {}): string[] {
     return [
-      '--redis-url', this.redis.url, '--results-url', this.results.url, '--service-key', 'k'.repeat(32), '--home', home, '--cache-dir', join(this.home, 'cache'), '--tool-search-path', '/nonexistent',
-      '--slots', String(slots), '--shutdown-grace', grace,
+      '--redis-url',
+      this.redis.url,
+      '--results-url',
+      this.results.url,
+      '--service-key',
+      'k'.repeat(32),
+      '--home',
+      home,
+      '--cache-dir',
+      join(this.home, 'cache'),
+      '--tool-search-path',
+      '/nonexistent',
+      '--slots',
+      String(slots),
+      '--shutdown-grace',
+      grace,
     ]
   }
 
   async startWorker(setting: WorkerSetting = {}): Promise<Service> {
     const loaded = loadConfiguration(configurationDefinition, this.flags(setting), {})
     if (loaded.kind !== 'loaded') throw new Error(JSON.stringify(loaded))
-    const service = await createService({ module: AppModule.register(loaded.configuration), configuration: loaded.configuration, logger: silentLogger() })
+    const service = await createService({
+      module: AppModule.register(loaded.configuration),
+      configuration: loaded.configuration,
+      logger: silentLogger(),
+    })
     await service.app.init()
     this.services.push(service)
     return service
   }
 
   get generation(): GenerationRef {
-    return { id: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3f', engine: 'grype', schemaVersion: 'v6.1.10', builtAt: null, checksum: this.results.checksum, sizeBytes: this.results.archive.length, isSample: false, isStale: false }
+    return {
+      id: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3f',
+      engine: 'grype',
+      schemaVersion: 'v6.1.10',
+      builtAt: null,
+      checksum: this.results.checksum,
+      sizeBytes: this.results.archive.length,
+      isSample: false,
+      isStale: false,
+    }
   }
 
   /** Makes a task known to results-service; returns its first attempt. */
@@ -69,10 +105,35 @@ export class WorkerFixture {
     const attemptId = `0190d7a2-0000-7000-9000-${String(this.sequence).padStart(12, '0')}`
     const token = `token-${this.sequence}`
     this.results.claims.set(taskId, {
-      outcome: 'claimed', attemptId, token, leaseMs: this.results.leaseMs,
-      task: { id: taskId, reference: setting.reference, platform: 'linux/amd64', engines: setting.engines ?? ['grype'], priority: 'ci', cause: 'submit', force: false, sbomDigest: null },
-      resolved: null, runId: null, hasCatalogue: false, generations: setting.generations ?? [this.generation],
-      registry: { host: this.registry.host, allowHttp: true, insecureSkipTlsVerify: false, caCertificate: null, allowInternal: true, mirrors: [], tokenHosts: [], maxConcurrent: 8, credential: null },
+      outcome: 'claimed',
+      attemptId,
+      token,
+      leaseMs: this.results.leaseMs,
+      task: {
+        id: taskId,
+        reference: setting.reference,
+        platform: 'linux/amd64',
+        engines: setting.engines ?? ['grype'],
+        priority: 'ci',
+        cause: 'submit',
+        force: false,
+        sbomDigest: null,
+      },
+      resolved: null,
+      runId: null,
+      hasCatalogue: false,
+      generations: setting.generations ?? [this.generation],
+      registry: {
+        host: this.registry.host,
+        allowHttp: true,
+        insecureSkipTlsVerify: false,
+        caCertificate: null,
+        allowInternal: true,
+        mirrors: [],
+        tokenHosts: [],
+        maxConcurrent: 8,
+        credential: null,
+      },
       ...setting.claim,
     })
     return { job: { taskId, attempt: 1 }, attemptId, token }
@@ -93,10 +154,15 @@ export class WorkerFixture {
 
   /** Waits until no job is left in any queue. */
   async drained(): Promise<void> {
-    await pollUntil(async () => {
-      const counts = await Promise.all(Object.values(this.queues).map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')))
-      return counts.every((count) => Object.values(count).every((value) => value === 0))
-    }, { what: 'empty queues', timeoutMs: 25_000 })
+    await pollUntil(
+      async () => {
+        const counts = await Promise.all(
+          Object.values(this.queues).map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
+        )
+        return counts.every((count) => Object.values(count).every((value) => value === 0))
+      },
+      { what: 'empty queues', timeoutMs: 25_000 },
+    )
   }
 
   /** Private folders of scans that are on disk now. */

@@ -73,14 +73,21 @@ export class GenerationStore {
     try {
       const archive = join(work, 'archive')
       const actual = await this.results.archive(generation.id, archive, generation.sizeBytes)
-      if (actual !== checksum) throw new PharosError('database-damaged', `The archive of the database has the checksum ${actual} instead of ${checksum}.`)
+      if (actual !== checksum)
+        throw new PharosError('database-damaged', `The archive of the database has the checksum ${actual} instead of ${checksum}.`)
       const imported = join(work, 'imported')
       await mkdir(imported)
       const status = await this.tools.databases(generation.engine).import(archive, imported, work)
       await writeFile(join(imported, readyFile), JSON.stringify({ ...status, directory: undefined }))
       await mkdir(join(this.root, generation.engine), { recursive: true })
       await moveIntoPlace(imported, directory)
-      this.logger.info('database imported', { engine: generation.engine, checksum, schemaVersion: status.schemaVersion, builtAt: status.builtAt, isSample: status.isSample })
+      this.logger.info('database imported', {
+        engine: generation.engine,
+        checksum,
+        schemaVersion: status.schemaVersion,
+        builtAt: status.builtAt,
+        isSample: status.isSample,
+      })
       await this.evict(generation.engine)
     } finally {
       await this.workDirectories.remove(work)
@@ -89,10 +96,18 @@ export class GenerationStore {
 
   private async evict(engine: EngineName): Promise<void> {
     const folder = join(this.root, engine)
-    const entries = await Promise.all((await readdir(folder)).map(async (name) => {
-      const directory = join(folder, name)
-      return { directory, usedAtMs: await stat(join(directory, readyFile)).then(({ mtimeMs }) => mtimeMs, () => 0) }
-    }))
+    const entries = await Promise.all(
+      (await readdir(folder)).map(async (name) => {
+        const directory = join(folder, name)
+        return {
+          directory,
+          usedAtMs: await stat(join(directory, readyFile)).then(
+            ({ mtimeMs }) => mtimeMs,
+            () => 0,
+          ),
+        }
+      }),
+    )
     const oldest = entries.sort((a, b) => b.usedAtMs - a.usedAtMs).slice(this.configuration.caches.generations)
     for (const { directory } of oldest) if ((this.held.get(directory) ?? 0) === 0) await rm(directory, { recursive: true, force: true })
   }
@@ -105,7 +120,10 @@ function checksumHex(checksum: string): string {
 }
 
 async function isReady(directory: string): Promise<boolean> {
-  return stat(join(directory, readyFile)).then(() => true, () => false)
+  return stat(join(directory, readyFile)).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Another worker of this machine may have been faster: then its folder stands. */
@@ -119,5 +137,7 @@ async function moveIntoPlace(from: string, to: string): Promise<void> {
 
 function problemOfDisk(error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code
-  return code === 'ENOSPC' || code === 'EDQUOT' ? new PharosError('disk-full', 'There is no room for the vulnerability database.', { cause: error }) : error
+  return code === 'ENOSPC' || code === 'EDQUOT'
+    ? new PharosError('disk-full', 'There is no room for the vulnerability database.', { cause: error })
+    : error
 }

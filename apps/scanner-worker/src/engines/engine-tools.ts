@@ -2,7 +2,18 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { Injectable, type OnModuleInit } from '@nestjs/common'
 import { type CataloguerIdentity, type EngineCapability, type EngineName, PharosError } from '@pharos/contracts'
 import {
-  type DatabaseStatus, engineCataloguerIdentity, type EngineHello, GrypeDatabases, locateTool, probeEngine, SyftCommand, toolDefinitions, type ToolLocation, type ToolName, TrivyDatabases, WorkDirectories,
+  type DatabaseStatus,
+  engineCataloguerIdentity,
+  type EngineHello,
+  GrypeDatabases,
+  locateTool,
+  probeEngine,
+  SyftCommand,
+  toolDefinitions,
+  type ToolLocation,
+  type ToolName,
+  TrivyDatabases,
+  WorkDirectories,
 } from '@pharos/scanners'
 import { HealthRegistry, InjectConfiguration, PharosLogger } from '@pharos/service-kit'
 import type { WorkerConfiguration } from '../configuration.js'
@@ -37,10 +48,14 @@ export class EngineTools implements OnModuleInit {
 
   async onModuleInit(): Promise<void> {
     await this.look()
-    this.health.addCheck('scan-engine', async () => {
-      await this.lookAgain()
-      if (this.current.kind === 'none' && !this.hasTrivy) throw new Error(this.current.reason)
-    }, { timeoutMs: 30_000 })
+    this.health.addCheck(
+      'scan-engine',
+      async () => {
+        await this.lookAgain()
+        if (this.current.kind === 'none' && !this.hasTrivy) throw new Error(this.current.reason)
+      },
+      { timeoutMs: 30_000 },
+    )
   }
 
   get mode(): ScanMode {
@@ -60,22 +75,35 @@ export class EngineTools implements OnModuleInit {
   /** What this worker can do, for results-service. */
   get capabilities(): EngineCapability[] {
     const { current } = this
-    const own = { engine: { syft: current.kind === 'engine' ? current.hello.syftVersion : null, grype: current.kind === 'engine' ? current.hello.grypeVersion : null } }
+    const own = {
+      engine: {
+        syft: current.kind === 'engine' ? current.hello.syftVersion : null,
+        grype: current.kind === 'engine' ? current.hello.grypeVersion : null,
+      },
+    }
     const fromMode = (engine: 'grype' | 'syft'): EngineCapability => {
       if (current.kind === 'none') return { engine, version: null, available: false, reason: current.reason }
       return { engine, version: current.kind === 'engine' ? own.engine[engine] : current[engine].version, available: true, reason: null }
     }
     const trivy = this.trivy
-    return [fromMode('grype'), fromMode('syft'), {
-      engine: 'trivy', version: trivy.outcome === 'found' ? trivy.version : null, available: trivy.outcome === 'found', reason: trivy.outcome === 'found' ? null : trivy.reason,
-    }]
+    return [
+      fromMode('grype'),
+      fromMode('syft'),
+      {
+        engine: 'trivy',
+        version: trivy.outcome === 'found' ? trivy.version : null,
+        available: trivy.outcome === 'found',
+        reason: trivy.outcome === 'found' ? null : trivy.reason,
+      },
+    ]
   }
 
   /** Who imports databases of an engine. @throws PharosError `engine-unavailable` */
   databases(engine: EngineName): DatabaseImporter {
     if (engine === 'trivy') return new TrivyDatabases()
     const grype = this.location('grype')
-    if (grype.outcome === 'unavailable') throw new PharosError('engine-unavailable', `A database cannot be imported without the grype command. ${grype.reason}`)
+    if (grype.outcome === 'unavailable')
+      throw new PharosError('engine-unavailable', `A database cannot be imported without the grype command. ${grype.reason}`)
     return new GrypeDatabases(grype.path)
   }
 
@@ -101,7 +129,9 @@ export class EngineTools implements OnModuleInit {
     try {
       const search = (configuredPath: string | undefined) => ({
         configuredPath: configuredPath === undefined || isAbsolute(configuredPath) ? configuredPath : resolve(configuredPath),
-        searchPath: engines.searchPath, toolsDirectory: resolve(join(engines.home, 'tools', 'bin')), workDirectory,
+        searchPath: engines.searchPath,
+        toolsDirectory: resolve(join(engines.home, 'tools', 'bin')),
+        workDirectory,
       })
       const probe = async (path: string) => {
         const probed = await probeEngine(path, workDirectory)
@@ -109,29 +139,44 @@ export class EngineTools implements OnModuleInit {
         hello = probed.hello
         return { outcome: 'read' as const, version: probed.hello.engineVersion }
       }
-      const found = await Promise.all([
-        engines.scanEngine === 'commands' ? [] : [locateTool(toolDefinitions['pharos-engine'], { ...search(engines.enginePath), probe })],
-        [locateTool(toolDefinitions.grype, search(engines.grypePath)), locateTool(toolDefinitions.syft, search(engines.syftPath)), locateTool(toolDefinitions.trivy, search(engines.trivyPath))],
-      ].flat())
+      const found = await Promise.all(
+        [
+          engines.scanEngine === 'commands' ? [] : [locateTool(toolDefinitions['pharos-engine'], { ...search(engines.enginePath), probe })],
+          [
+            locateTool(toolDefinitions.grype, search(engines.grypePath)),
+            locateTool(toolDefinitions.syft, search(engines.syftPath)),
+            locateTool(toolDefinitions.trivy, search(engines.trivyPath)),
+          ],
+        ].flat(),
+      )
       this.locations = new Map(found.map((location) => [location.tool, location]))
     } finally {
       await this.workDirectories.remove(workDirectory)
     }
     this.current = this.choose(hello)
     for (const location of this.locations.values()) {
-      if (location.outcome === 'found') this.logger.info('tool found', { tool: location.tool, path: location.path, version: location.version, source: location.source })
+      if (location.outcome === 'found')
+        this.logger.info('tool found', { tool: location.tool, path: location.path, version: location.version, source: location.source })
       else this.logger.info('tool unavailable', { tool: location.tool, reason: location.reason })
     }
-    this.logger.info('scan engine chosen', { kind: this.current.kind, ...(this.current.kind === 'none' ? { reason: this.current.reason } : {}) })
+    this.logger.info('scan engine chosen', {
+      kind: this.current.kind,
+      ...(this.current.kind === 'none' ? { reason: this.current.reason } : {}),
+    })
   }
 
   private choose(hello: EngineHello | undefined): ScanMode {
     const { scanEngine } = this.configuration.engines
     const engine = this.location('pharos-engine')
-    if (scanEngine !== 'commands' && engine.outcome === 'found' && hello !== undefined) return { kind: 'engine', program: engine.path, hello }
-    if (scanEngine === 'engine') return { kind: 'none', reason: engine.outcome === 'unavailable' ? engine.reason : 'The scan engine did not answer.' }
+    if (scanEngine !== 'commands' && engine.outcome === 'found' && hello !== undefined)
+      return { kind: 'engine', program: engine.path, hello }
+    if (scanEngine === 'engine')
+      return { kind: 'none', reason: engine.outcome === 'unavailable' ? engine.reason : 'The scan engine did not answer.' }
     const [syft, grype] = [this.location('syft'), this.location('grype')]
     if (syft.outcome === 'found' && grype.outcome === 'found') return { kind: 'commands', syft, grype }
-    return { kind: 'none', reason: [engine, syft, grype].flatMap((location) => (location.outcome === 'unavailable' ? [location.reason] : [])).join(' ') }
+    return {
+      kind: 'none',
+      reason: [engine, syft, grype].flatMap((location) => (location.outcome === 'unavailable' ? [location.reason] : [])).join(' '),
+    }
   }
 }

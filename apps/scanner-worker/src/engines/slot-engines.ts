@@ -1,7 +1,17 @@
 import { mkdir } from 'node:fs/promises'
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common'
 import { type EngineName, PharosError } from '@pharos/contracts'
-import { type Cataloguer, EngineClient, engineCataloguerIdentity, EngineScanner, GrypeCommand, type Scanner, SyftCommand, TrivyCommand, WorkDirectories } from '@pharos/scanners'
+import {
+  type Cataloguer,
+  EngineClient,
+  engineCataloguerIdentity,
+  EngineScanner,
+  GrypeCommand,
+  type Scanner,
+  SyftCommand,
+  TrivyCommand,
+  WorkDirectories,
+} from '@pharos/scanners'
 import { InjectConfiguration } from '@pharos/service-kit'
 import type { WorkerConfiguration } from '../configuration.js'
 import { WorkerMetrics } from '../metrics/worker-metrics.js'
@@ -40,7 +50,11 @@ export class SlotEngines implements OnApplicationShutdown {
   async of(slotIndex: number): Promise<Engines> {
     const { mode } = this.tools
     if (mode.kind === 'none') throw new PharosError('engine-unavailable', mode.reason)
-    if (mode.kind === 'commands') return { cataloguer: new SyftCommand(mode.syft.path, mode.syft.version), grype: new GrypeCommand(mode.grype.path, mode.grype.version) }
+    if (mode.kind === 'commands')
+      return {
+        cataloguer: new SyftCommand(mode.syft.path, mode.syft.version),
+        grype: new GrypeCommand(mode.grype.path, mode.grype.version),
+      }
     const known = this.kept.get(slotIndex)
     if (known?.program === mode.program) return known.engines
     await known?.client.close()
@@ -48,9 +62,15 @@ export class SlotEngines implements OnApplicationShutdown {
     const layerCacheDirectory = storageLayout(this.configuration).layers
     await mkdir(layerCacheDirectory, { recursive: true })
     const client = new EngineClient({
-      program: mode.program, workDirectory: await this.workDirectories.create('engine'), layerCacheDirectory, layerCacheBytes: caches.layerBytes,
-      memoryLimitBytes: engines.memoryLimitBytes, softMemoryLimitBytes: engines.memorySoftLimitBytes,
-      maxLayerBytes: images.maxLayerBytes, maxImageBytes: images.maxUnpackedBytes, maxFiles: images.maxFiles,
+      program: mode.program,
+      workDirectory: await this.workDirectories.create('engine'),
+      layerCacheDirectory,
+      layerCacheBytes: caches.layerBytes,
+      memoryLimitBytes: engines.memoryLimitBytes,
+      softMemoryLimitBytes: engines.memorySoftLimitBytes,
+      maxLayerBytes: images.maxLayerBytes,
+      maxImageBytes: images.maxUnpackedBytes,
+      maxFiles: images.maxFiles,
       onRestart: (reason) => this.metrics.engineRestarted(reason),
     })
     const scanner = new EngineScanner(client, engineCataloguerIdentity(mode.hello), mode.hello.grypeVersion)
@@ -63,7 +83,11 @@ export class SlotEngines implements OnApplicationShutdown {
     const location = this.tools.trivy
     if (location.outcome === 'unavailable') throw new PharosError('engine-unavailable', location.reason)
     const { trivyServer, trivyToken } = this.configuration.engines
-    return new TrivyCommand(location.path, location.version, trivyServer === undefined ? undefined : { url: trivyServer, token: trivyToken })
+    return new TrivyCommand(
+      location.path,
+      location.version,
+      trivyServer === undefined ? undefined : { url: trivyServer, token: trivyToken },
+    )
   }
 
   /** Whether an engine takes its database from a generation, and not from a server of its own. */

@@ -2,7 +2,11 @@
 export class RegistryLimitError extends Error {
   override readonly name = 'RegistryLimitError'
 
-  constructor(readonly registry: string, readonly decision: 'full' | 'blocked', readonly retryAfterMs: number) {
+  constructor(
+    readonly registry: string,
+    readonly decision: 'full' | 'blocked',
+    readonly retryAfterMs: number,
+  ) {
     super(`the registry ${registry} is ${decision}`)
   }
 }

@@ -61,8 +61,12 @@ export class RegistryLimiter {
     return {
       outcome: 'granted',
       permit: {
-        renew: async () => { await this.redis.eval(renewScript, 1, permits, id, permitMs) },
-        release: async () => { await this.redis.zrem(permits, id) },
+        renew: async () => {
+          await this.redis.eval(renewScript, 1, permits, id, permitMs)
+        },
+        release: async () => {
+          await this.redis.zrem(permits, id)
+        },
       },
     }
   }

@@ -12,7 +12,11 @@ const defaultBlockMs = 30_000
 export class RegistrySession {
   private permit: RegistryPermit | undefined
 
-  constructor(private readonly limiter: RegistryLimiter, private readonly access: RegistryAccess | null, private readonly client: RegistryClient) {}
+  constructor(
+    private readonly limiter: RegistryLimiter,
+    private readonly access: RegistryAccess | null,
+    private readonly client: RegistryClient,
+  ) {}
 
   /**
    * Uses the registry. The permit is kept until `close`.
@@ -23,7 +27,8 @@ export class RegistrySession {
     try {
       return await work(this.client)
     } catch (error) {
-      if (error instanceof PharosError && error.code === 'registry-rate-limited') await this.limiter.block(registry, error.retryAfterMs ?? defaultBlockMs)
+      if (error instanceof PharosError && error.code === 'registry-rate-limited')
+        await this.limiter.block(registry, error.retryAfterMs ?? defaultBlockMs)
       throw error
     }
   }

@@ -6,8 +6,21 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common'
 import {
-  AttemptDeferral, AttemptFailure, AttemptFailureAnswer, AttemptProgressAnswer, attemptTokenHeader, type ClaimAttempt, ClaimedAttempt,
-  type EngineCapability, type ReportAnswer as ReportAnswerType, ReportAnswer, ResolveDecision, type ResolvedImage, type ScanPhase, type ScanReport, PharosError,
+  AttemptDeferral,
+  AttemptFailure,
+  AttemptFailureAnswer,
+  AttemptProgressAnswer,
+  attemptTokenHeader,
+  type ClaimAttempt,
+  ClaimedAttempt,
+  type EngineCapability,
+  type ReportAnswer as ReportAnswerType,
+  ReportAnswer,
+  ResolveDecision,
+  type ResolvedImage,
+  type ScanPhase,
+  type ScanReport,
+  PharosError,
 } from '@pharos/contracts'
 import { InjectConfiguration, ServiceClient, ServiceTokenSigner } from '@pharos/service-kit'
 import type { z } from 'zod'
@@ -28,7 +41,11 @@ export class ResultsClient implements OnApplicationShutdown {
   private readonly client: ServiceClient
 
   constructor(@InjectConfiguration() { results, identity }: WorkerConfiguration) {
-    this.client = new ServiceClient({ target: 'results-service', baseUrl: results.url, signer: new ServiceTokenSigner('scanner-worker', identity.key) })
+    this.client = new ServiceClient({
+      target: 'results-service',
+      baseUrl: results.url,
+      signer: new ServiceTokenSigner('scanner-worker', identity.key),
+    })
   }
 
   onApplicationShutdown(): void {
@@ -41,7 +58,13 @@ export class ResultsClient implements OnApplicationShutdown {
   }
 
   progress(key: AttemptKey, phase: ScanPhase, detail: string | null): Promise<z.output<typeof AttemptProgressAnswer>> {
-    return this.client.request({ ...this.attempt(key, 'POST', 'progress'), body: { phase, detail }, schema: AttemptProgressAnswer, isIdempotent: true, timeoutMs: 5_000 })
+    return this.client.request({
+      ...this.attempt(key, 'POST', 'progress'),
+      body: { phase, detail },
+      schema: AttemptProgressAnswer,
+      isIdempotent: true,
+      timeoutMs: 5_000,
+    })
   }
 
   resolved(key: AttemptKey, body: ResolvedImage, signal: AbortSignal): Promise<ResolveDecision> {
@@ -49,7 +72,12 @@ export class ResultsClient implements OnApplicationShutdown {
   }
 
   failed(key: AttemptKey, body: AttemptFailure): Promise<AttemptFailureAnswer> {
-    return this.client.request({ ...this.attempt(key, 'POST', 'failed'), body: AttemptFailure.parse(body), schema: AttemptFailureAnswer, isIdempotent: true })
+    return this.client.request({
+      ...this.attempt(key, 'POST', 'failed'),
+      body: AttemptFailure.parse(body),
+      schema: AttemptFailureAnswer,
+      isIdempotent: true,
+    })
   }
 
   async deferred(key: AttemptKey, body: AttemptDeferral): Promise<void> {
@@ -58,33 +86,55 @@ export class ResultsClient implements OnApplicationShutdown {
 
   /** Uploads a catalogue: gzipped syft-json. */
   async putSbom(key: AttemptKey, bytes: Buffer, signal: AbortSignal): Promise<void> {
-    await this.client.request({ ...this.attempt(key, 'PUT', 'sbom'), body: bytes, headers: { ...tokenOf(key), 'content-type': 'application/gzip' }, signal, timeoutMs: largeBodyTimeoutMs })
+    await this.client.request({
+      ...this.attempt(key, 'PUT', 'sbom'),
+      body: bytes,
+      headers: { ...tokenOf(key), 'content-type': 'application/gzip' },
+      signal,
+      timeoutMs: largeBodyTimeoutMs,
+    })
   }
 
   /** Downloads the stored catalogue, or the posted SBOM, as it is kept. */
   async getSbom(key: AttemptKey, path: string, signal: AbortSignal): Promise<void> {
-    const answer = await this.client.stream({ ...this.attempt(key, 'GET', 'sbom'), headers: { ...tokenOf(key), accept: 'application/gzip' }, signal })
+    const answer = await this.client.stream({
+      ...this.attempt(key, 'GET', 'sbom'),
+      headers: { ...tokenOf(key), accept: 'application/gzip' },
+      signal,
+    })
     await pipeline(answer.body, createWriteStream(path, { mode: 0o600 }), { signal })
   }
 
   async report(key: AttemptKey, report: ScanReport, signal: AbortSignal): Promise<ReportAnswerType> {
     const body = await gzipAsync(JSON.stringify(report), { level: 1 })
     return this.client.request({
-      ...this.attempt(key, 'POST', 'report'), body, headers: { ...tokenOf(key), 'content-type': 'application/json', 'content-encoding': 'gzip' },
-      schema: ReportAnswer, isIdempotent: true, signal, timeoutMs: largeBodyTimeoutMs,
+      ...this.attempt(key, 'POST', 'report'),
+      body,
+      headers: { ...tokenOf(key), 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      schema: ReportAnswer,
+      isIdempotent: true,
+      signal,
+      timeoutMs: largeBodyTimeoutMs,
     })
   }
 
   /** Downloads the archive of a database generation and returns its SHA-256, hex. */
   async archive(generationId: string, path: string, limitBytes: number): Promise<string> {
-    const answer = await this.client.stream({ method: 'GET', path: `/internal/v1/generations/${encodeURIComponent(generationId)}/archive`, headers: { accept: 'application/octet-stream' } })
+    const answer = await this.client.stream({
+      method: 'GET',
+      path: `/internal/v1/generations/${encodeURIComponent(generationId)}/archive`,
+      headers: { accept: 'application/octet-stream' },
+    })
     const hash = createHash('sha256')
     let seenBytes = 0
     const check = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         seenBytes += chunk.length
         hash.update(chunk)
-        if (seenBytes > limitBytes) done(new PharosError('database-damaged', `The archive of the database is larger than the ${limitBytes} bytes that it should have.`))
+        if (seenBytes > limitBytes)
+          done(
+            new PharosError('database-damaged', `The archive of the database is larger than the ${limitBytes} bytes that it should have.`),
+          )
         else done(null, chunk)
       },
     })
@@ -92,7 +142,13 @@ export class ResultsClient implements OnApplicationShutdown {
     return hash.digest('hex')
   }
 
-  async heartbeat(body: { workerId: string; version: string; slots: number; busy: number; engines: readonly EngineCapability[] }): Promise<void> {
+  async heartbeat(body: {
+    workerId: string
+    version: string
+    slots: number
+    busy: number
+    engines: readonly EngineCapability[]
+  }): Promise<void> {
     await this.client.request({ method: 'POST', path: '/internal/v1/workers/heartbeat', body, isIdempotent: true, timeoutMs: 5_000 })
   }
 

@@ -7,7 +7,10 @@ import { ResultsClient } from './results.client.js'
 @Global()
 @Module({ providers: [ResultsClient], exports: [ResultsClient] })
 export class ResultsModule implements OnModuleInit {
-  constructor(private readonly health: HealthRegistry, @InjectConfiguration() private readonly configuration: WorkerConfiguration) {}
+  constructor(
+    private readonly health: HealthRegistry,
+    @InjectConfiguration() private readonly configuration: WorkerConfiguration,
+  ) {}
 
   onModuleInit(): void {
     this.health.addCheck('results-service', httpHealth(this.configuration.results.url))

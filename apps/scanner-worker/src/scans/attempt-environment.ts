@@ -4,5 +4,8 @@ import { type Clock, InjectClock, PharosLogger } from '@pharos/service-kit'
 /** Clock and log of attempts. */
 @Injectable()
 export class AttemptEnvironment {
-  constructor(@InjectClock() readonly clock: Clock, readonly logger: PharosLogger) {}
+  constructor(
+    @InjectClock() readonly clock: Clock,
+    readonly logger: PharosLogger,
+  ) {}
 }

@@ -35,7 +35,9 @@ export class AttemptFactory {
     const { clock, logger } = this.environment
     const lease = new AttemptLease(this.results, key, claim.leaseMs, clock, logger)
     const client = createAttemptRegistry(claim.registry, {
-      maxImageBytes: this.configuration.images.maxImageBytes, dockerConfigDirectory: this.configuration.registries.dockerConfig, signal: lease.signal,
+      maxImageBytes: this.configuration.images.maxImageBytes,
+      dockerConfigDirectory: this.configuration.registries.dockerConfig,
+      signal: lease.signal,
     })
     const registry = new RegistrySession(this.limiter, claim.registry, client)
     lease.start(() => registry.renew())

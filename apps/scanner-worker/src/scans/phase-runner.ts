@@ -5,7 +5,13 @@ import { WorkerMetrics } from '../metrics/worker-metrics.js'
 import type { ScanAttempt } from './scan-attempt.js'
 
 /** Which problem it is when a phase takes too long. */
-const lateProblems = { resolve: 'registry-timeout', pull: 'registry-timeout', catalogue: 'engine-timeout', match: 'engine-timeout', report: 'busy' } as const satisfies Partial<Record<ScanPhase, ProblemCode>>
+const lateProblems = {
+  resolve: 'registry-timeout',
+  pull: 'registry-timeout',
+  catalogue: 'engine-timeout',
+  match: 'engine-timeout',
+  report: 'busy',
+} as const satisfies Partial<Record<ScanPhase, ProblemCode>>
 
 /** A phase that takes time. */
 export type TimedPhase = keyof typeof lateProblems
@@ -13,7 +19,10 @@ export type TimedPhase = keyof typeof lateProblems
 /** Runs the phases of an attempt: tells their names, bounds their time, measures them. */
 @Injectable()
 export class PhaseRunner {
-  constructor(private readonly metrics: WorkerMetrics, @InjectClock() private readonly clock: Clock) {}
+  constructor(
+    private readonly metrics: WorkerMetrics,
+    @InjectClock() private readonly clock: Clock,
+  ) {}
 
   /** @throws AttemptEndedError when the attempt is stopped; PharosError with the phase's problem when it is late */
   async run<T>(attempt: ScanAttempt, phase: TimedPhase, timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -27,7 +36,8 @@ export class PhaseRunner {
       return await withSpan(`scan ${phase}`, () => work(AbortSignal.any([lease.signal, late.signal])))
     } catch (error) {
       lease.signal.throwIfAborted()
-      if (late.signal.aborted) throw new PharosError(lateProblems[phase], `The phase ${phase} took longer than ${timeoutMs} ms.`, { cause: error })
+      if (late.signal.aborted)
+        throw new PharosError(lateProblems[phase], `The phase ${phase} took longer than ${timeoutMs} ms.`, { cause: error })
       throw error
     } finally {
       clearTimeout(timer)

@@ -23,7 +23,9 @@ export abstract class QueueWorker extends WorkerHost implements OnApplicationBoo
   }
 
   onApplicationBootstrap(): void {
-    const adapt = (): void => { this.worker.concurrency = Math.max(1, this.slots.capacity(this.kind)) }
+    const adapt = (): void => {
+      this.worker.concurrency = Math.max(1, this.slots.capacity(this.kind))
+    }
     adapt()
     this.slots.onChange(adapt)
   }

@@ -91,7 +91,10 @@ export class ScanAttemptService {
       this.logger.info('registry limit reached', { registry: error.registry, decision: error.decision, retryAfterMs: error.retryAfterMs })
       return this.defer(attempt, { delayMs: Math.min(longestDeferralMs, Math.ceil(error.retryAfterMs)), reason: 'registry-limit' })
     }
-    await this.fail(attempt, ended === 'cancelled' ? new PharosError('cancelled', 'Nobody waits for this scan any more.') : toProblem(error))
+    await this.fail(
+      attempt,
+      ended === 'cancelled' ? new PharosError('cancelled', 'Nobody waits for this scan any more.') : toProblem(error),
+    )
   }
 
   private async defer(attempt: ScanAttempt, deferral: AttemptDeferral): Promise<void> {
@@ -105,7 +108,11 @@ export class ScanAttemptService {
     const { phase } = attempt.lease
     this.logger.log(problem.logLevel, 'attempt failed', { phase, code: problem.code, error: problem })
     await this.lastWord(attempt, async () => {
-      const { next } = await this.results.failed(attempt.key, { reason: reasonOf(problem), phase, retryAfterMs: problem.retryAfterMs ?? null })
+      const { next } = await this.results.failed(attempt.key, {
+        reason: reasonOf(problem),
+        phase,
+        retryAfterMs: problem.retryAfterMs ?? null,
+      })
       this.logger.debug('failure recorded', { next })
     })
   }
@@ -124,11 +131,16 @@ export class ScanAttemptService {
 function toProblem(error: unknown): PharosError {
   if (error instanceof PharosError) return error
   const code = (error as NodeJS.ErrnoException | null)?.code
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new PharosError('disk-full', 'There is no room on the disk of the worker.', { cause: error })
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new PharosError('disk-full', 'There is no room on the disk of the worker.', { cause: error })
   if (error instanceof AttemptEndedError) return new PharosError('worker-lost', error.message, { cause: error })
   return new PharosError('internal-error', 'The worker failed in a way that it does not know.', { cause: error })
 }
 
 function reasonOf(problem: PharosError): FailureReason {
-  return { code: problem.code, detail: problem.detail.slice(0, 2000), ...(problem.paths === undefined ? {} : { paths: problem.paths.slice(0, 200) }) }
+  return {
+    code: problem.code,
+    detail: problem.detail.slice(0, 2000),
+    ...(problem.paths === undefined ? {} : { paths: problem.paths.slice(0, 200) }),
+  }
 }

@@ -31,18 +31,32 @@ describe('a job of the scan queues', () => {
     await fixture.called('report', attemptId)
     await fixture.drained()
     const report = fixture.results.report(attemptId)
-    expect(report.packages.map(({ name, purl }) => [name, purl])).toEqual([['lodash', 'pkg:npm/lodash@4.17.20'], ['clean', 'pkg:npm/clean@1.0.0']])
+    expect(report.packages.map(({ name, purl }) => [name, purl])).toEqual([
+      ['lodash', 'pkg:npm/lodash@4.17.20'],
+      ['clean', 'pkg:npm/clean@1.0.0'],
+    ])
     expect(outcomes(report.engines)).toEqual([['grype', 'complete', undefined]])
     expect(report.engines[0]).toMatchObject({
-      engineVersion: '0.121.2', matches: [{ package: 0, vulnerability: 0, fixVersions: ['4.17.21'] }], vulnerabilities: [{ canonicalId: 'CVE-2021-23337' }],
+      engineVersion: '0.121.2',
+      matches: [{ package: 0, vulnerability: 0, fixVersions: ['4.17.21'] }],
+      vulnerabilities: [{ canonicalId: 'CVE-2021-23337' }],
       database: { generationId: fixture.generation.id, checksum: fixture.results.checksum, isStale: false },
     })
-    expect(report).toMatchObject({ catalogue: { cataloguer: 'syft', version: '1.57.0', configuration: 'c0ffee', isReused: false, packageCount: 2 }, config: { os: 'linux', architecture: 'amd64' }, distro: { id: 'alpine' } })
-    expect(fixture.results.of('resolved', attemptId)[0]?.body).toMatchObject({ digest: report.image.digest, reference: { registry: fixture.registry.host, repository: 'team/app', tag: '1' } })
+    expect(report).toMatchObject({
+      catalogue: { cataloguer: 'syft', version: '1.57.0', configuration: 'c0ffee', isReused: false, packageCount: 2 },
+      config: { os: 'linux', architecture: 'amd64' },
+      distro: { id: 'alpine' },
+    })
+    expect(fixture.results.of('resolved', attemptId)[0]?.body).toMatchObject({
+      digest: report.image.digest,
+      reference: { registry: fixture.registry.host, repository: 'team/app', tag: '1' },
+    })
     expect(fixture.results.of('sbom', attemptId)).toHaveLength(1)
     const phases = fixture.results.of('progress', attemptId).map(({ body }) => (body as { phase: string }).phase)
     expect([...new Set(phases)]).toEqual(['resolve', 'pull', 'catalogue', 'match', 'report'])
-    expect(new Set(fixture.results.calls.filter((call) => call.attemptId === attemptId).map((call) => call.token))).toEqual(new Set([token]))
+    expect(new Set(fixture.results.calls.filter((call) => call.attemptId === attemptId).map((call) => call.token))).toEqual(
+      new Set([token]),
+    )
     expect(await fixture.scanFolders()).toEqual([])
   })
 
@@ -65,14 +79,20 @@ describe('a job of the scan queues', () => {
     await fixture.startWorker({ slots: 1 })
     await fixture.enqueue(poison.job)
     await fixture.enqueue(next.job)
-    expect((await fixture.called('failed', poison.attemptId)).body).toMatchObject({ phase: 'catalogue', reason: { code: 'engine-crashed', detail: expect.stringContaining('SIGKILL') as string } })
+    expect((await fixture.called('failed', poison.attemptId)).body).toMatchObject({
+      phase: 'catalogue',
+      reason: { code: 'engine-crashed', detail: expect.stringContaining('SIGKILL') as string },
+    })
     await fixture.called('report', next.attemptId)
     await fixture.drained()
   })
 
   it.each([
     ['of an older producer, without a trace', (job: object) => job],
-    ['of a newer producer, with fields that are not known yet', (job: object) => ({ ...job, trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }, lane: 'ci' })],
+    [
+      'of a newer producer, with fields that are not known yet',
+      (job: object) => ({ ...job, trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }, lane: 'ci' }),
+    ],
   ])('%s is read', async (_sentence, payload) => {
     const { job, attemptId } = fixture.task({ reference: reference('app') })
     await fixture.startWorker()
@@ -114,7 +134,7 @@ describe('an attempt', () => {
     expect(await fixture.scanFolders()).toEqual([])
   })
 
-  it('says nothing more when it is another\'s now', async () => {
+  it("says nothing more when it is another's now", async () => {
     const { job, attemptId } = fixture.task({ reference: reference('hang') })
     await fixture.startWorker()
     fixture.results.onProgress = (_id, phase) => {
@@ -141,7 +161,10 @@ describe('an attempt', () => {
   it('hands its report over again while results-service is busy', async () => {
     const { job, attemptId } = fixture.task({ reference: reference('app') })
     await fixture.startWorker()
-    fixture.results.reportProblems.push(new PharosError('busy', 'Wait.', { retryAfterMs: 1000 }), new PharosError('upstream-unavailable', 'Gone.'))
+    fixture.results.reportProblems.push(
+      new PharosError('busy', 'Wait.', { retryAfterMs: 1000 }),
+      new PharosError('upstream-unavailable', 'Gone.'),
+    )
     await fixture.enqueue(job)
     await fixture.drained()
     expect(fixture.results.of('report', attemptId)).toHaveLength(3)
@@ -153,9 +176,15 @@ describe('an attempt', () => {
     const second = fixture.task({ reference: reference('app') })
     await fixture.startWorker({ slots: 1 })
     await fixture.enqueue(limited.job)
-    expect((await fixture.called('failed', limited.attemptId)).body).toMatchObject({ reason: { code: 'registry-rate-limited' }, phase: 'resolve' })
+    expect((await fixture.called('failed', limited.attemptId)).body).toMatchObject({
+      reason: { code: 'registry-rate-limited' },
+      phase: 'resolve',
+    })
     await fixture.enqueue(second.job)
-    expect((await fixture.called('deferred', second.attemptId)).body).toMatchObject({ reason: 'registry-limit', delayMs: expect.any(Number) as number })
+    expect((await fixture.called('deferred', second.attemptId)).body).toMatchObject({
+      reason: 'registry-limit',
+      delayMs: expect.any(Number) as number,
+    })
     await fixture.redis.flush()
   })
 
@@ -175,7 +204,10 @@ describe('a result that is not all', () => {
     await fixture.startWorker()
     await fixture.enqueue(job)
     await fixture.called('report', attemptId)
-    expect(outcomes(fixture.results.report(attemptId).engines)).toEqual([['grype', 'complete', undefined], ['trivy', 'unavailable', 'engine-unavailable']])
+    expect(outcomes(fixture.results.report(attemptId).engines)).toEqual([
+      ['grype', 'complete', undefined],
+      ['trivy', 'unavailable', 'engine-unavailable'],
+    ])
   })
 
   it('says that there is no database, and keeps the catalogue', async () => {
@@ -189,7 +221,10 @@ describe('a result that is not all', () => {
   })
 
   it('says that a database is not the one of its checksum', async () => {
-    const { job, attemptId } = fixture.task({ reference: reference('app'), generations: [{ ...fixture.generation, checksum: 'f'.repeat(64) }] })
+    const { job, attemptId } = fixture.task({
+      reference: reference('app'),
+      generations: [{ ...fixture.generation, checksum: 'f'.repeat(64) }],
+    })
     await fixture.startWorker()
     await fixture.enqueue(job)
     await fixture.called('report', attemptId)

@@ -20,10 +20,26 @@ import { SharedScanConsumer } from './shared-scan.consumer.js'
 
 /** From a job to a report. */
 @Module({
-  imports: [BullModule.registerQueue({ name: scanQueues.interactive.name }, { name: scanQueues.shared.name }), DatabasesModule, RegistriesModule],
+  imports: [
+    BullModule.registerQueue({ name: scanQueues.interactive.name }, { name: scanQueues.shared.name }),
+    DatabasesModule,
+    RegistriesModule,
+  ],
   providers: [
-    AttemptEnvironment, AttemptFactory, Patience, PhaseRunner, ResolvePhase, PullPhase, CataloguePhase, MatchPhase, ReportPhase, ScanPipeline, ScanAttemptService,
-    InteractiveScanConsumer, SharedScanConsumer, ScanDrainService,
+    AttemptEnvironment,
+    AttemptFactory,
+    Patience,
+    PhaseRunner,
+    ResolvePhase,
+    PullPhase,
+    CataloguePhase,
+    MatchPhase,
+    ReportPhase,
+    ScanPipeline,
+    ScanAttemptService,
+    InteractiveScanConsumer,
+    SharedScanConsumer,
+    ScanDrainService,
   ],
 })
 export class ScansModule {}

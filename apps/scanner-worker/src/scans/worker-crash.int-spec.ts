@@ -10,7 +10,9 @@ import { WorkerFixture } from '../__tests__/worker-fixture.js'
 let fixture: WorkerFixture
 const children: ChildProcess[] = []
 
-beforeAll(async () => { fixture = await WorkerFixture.start() })
+beforeAll(async () => {
+  fixture = await WorkerFixture.start()
+})
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL')
   await fixture.close()
@@ -27,13 +29,20 @@ describe('a worker that is killed in the middle of a scan', () => {
   it('leaves no engine behind, and the next worker removes its files and ends the next attempt well', async () => {
     const image = await buildSampleImage('alpine')
     const hanging = fixture.task({ reference: fixture.registry.add('team/hang', '1', image) })
-    const child = spawn(process.execPath, [fileURLToPath(new URL('../__tests__/run-worker.mjs', import.meta.url)), ...fixture.flags(), '--port', '0'], { stdio: 'ignore', env: { PATH: process.env['PATH'] } })
+    const child = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('../__tests__/run-worker.mjs', import.meta.url)), ...fixture.flags(), '--port', '0'],
+      { stdio: 'ignore', env: { PATH: process.env['PATH'] } },
+    )
     children.push(child)
     await fixture.enqueue(hanging.job)
-    await pollUntil(() => {
-      if (child.exitCode !== null) throw new Error('the worker ended by itself')
-      return fixture.results.of('progress', hanging.attemptId).some(({ body }) => (body as { phase: string }).phase === 'catalogue')
-    }, { timeoutMs: 60_000 })
+    await pollUntil(
+      () => {
+        if (child.exitCode !== null) throw new Error('the worker ended by itself')
+        return fixture.results.of('progress', hanging.attemptId).some(({ body }) => (body as { phase: string }).phase === 'catalogue')
+      },
+      { timeoutMs: 60_000 },
+    )
     await pollUntil(async () => (await fixture.scanFolders()).length === 1)
     child.kill('SIGKILL')
     await once(child, 'exit')

@@ -17,7 +17,10 @@ export class SlotPool {
   private readonly listeners: (() => void)[] = []
   readonly total: number
 
-  constructor(private readonly sharedSlots: number, interactiveSlots: number) {
+  constructor(
+    private readonly sharedSlots: number,
+    interactiveSlots: number,
+  ) {
     this.total = sharedSlots + interactiveSlots
     this.free = Array.from({ length: this.total }, (_, index) => index)
   }
@@ -49,7 +52,9 @@ export class SlotPool {
 
   /** How many jobs of a kind may be in hand now, those that run included; a queue asked for more would hoard them. */
   capacity(kind: SlotKind): number {
-    return kind === 'interactive' ? this.total - this.busyByKind.shared : Math.min(this.sharedSlots, this.total - this.busyByKind.interactive)
+    return kind === 'interactive'
+      ? this.total - this.busyByKind.shared
+      : Math.min(this.sharedSlots, this.total - this.busyByKind.interactive)
   }
 
   onChange(listener: () => void): void {

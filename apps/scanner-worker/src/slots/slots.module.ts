@@ -6,7 +6,13 @@ import { SlotPool } from './slot-pool.js'
 /** The one pool of slots. */
 @Global()
 @Module({
-  providers: [{ provide: SlotPool, inject: [CONFIGURATION], useFactory: ({ worker }: WorkerConfiguration) => new SlotPool(worker.slots, worker.interactiveSlots) }],
+  providers: [
+    {
+      provide: SlotPool,
+      inject: [CONFIGURATION],
+      useFactory: ({ worker }: WorkerConfiguration) => new SlotPool(worker.slots, worker.interactiveSlots),
+    },
+  ],
   exports: [SlotPool],
 })
 export class SlotsModule {}

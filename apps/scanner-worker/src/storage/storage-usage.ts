@@ -16,13 +16,18 @@ export class StorageUsage {
   constructor(@InjectConfiguration() private readonly configuration: WorkerConfiguration) {}
 
   read(): Promise<Record<string, number>> {
-    if (this.measured === undefined || performance.now() - this.measured.atMs > keptMs) this.measured = { atMs: performance.now(), bytes: this.measure() }
+    if (this.measured === undefined || performance.now() - this.measured.atMs > keptMs)
+      this.measured = { atMs: performance.now(), bytes: this.measure() }
     return this.measured.bytes
   }
 
   private async measure(): Promise<Record<string, number>> {
     const { blobs, layers, databases, temporary } = storageLayout(this.configuration)
-    const entries = await Promise.all(Object.entries({ blobs, layers, databases, temporary }).map(async ([name, directory]) => [name, await directoryBytes(directory)] as const))
+    const entries = await Promise.all(
+      Object.entries({ blobs, layers, databases, temporary }).map(
+        async ([name, directory]) => [name, await directoryBytes(directory)] as const,
+      ),
+    )
     return Object.fromEntries(entries)
   }
 }
@@ -33,7 +38,11 @@ async function directoryBytes(directory: string): Promise<number> {
     const path = join(directory, entry.name)
     // A cache changes while it is measured: what is gone counts nothing.
     if (entry.isDirectory()) bytes += await directoryBytes(path)
-    else if (entry.isFile()) bytes += await stat(path).then(({ size }) => size, () => 0)
+    else if (entry.isFile())
+      bytes += await stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      )
   }
   return bytes
 }

@@ -24,7 +24,8 @@ import { StorageUsage } from './storage-usage.js'
     {
       provide: BlobCache,
       inject: [CONFIGURATION],
-      useFactory: (configuration: WorkerConfiguration) => BlobCache.open({ directory: storageLayout(configuration).blobs, limitBytes: configuration.caches.blobBytes }),
+      useFactory: (configuration: WorkerConfiguration) =>
+        BlobCache.open({ directory: storageLayout(configuration).blobs, limitBytes: configuration.caches.blobBytes }),
     },
   ],
   exports: [StorageUsage, WorkDirectories, BlobCache],

@@ -40,7 +40,13 @@ export class WorkerHeartbeatService implements OnApplicationBootstrap, OnModuleD
   private async tell(): Promise<void> {
     try {
       await this.tools.lookAgain()
-      await this.results.heartbeat({ workerId: this.identity.id, version: this.identity.version, slots: this.slots.total, busy: this.slots.busy(), engines: this.tools.capabilities })
+      await this.results.heartbeat({
+        workerId: this.identity.id,
+        version: this.identity.version,
+        slots: this.slots.total,
+        busy: this.slots.busy(),
+        engines: this.tools.capabilities,
+      })
       if (this.isUnheard) this.logger.info('heartbeat regained')
       this.isUnheard = false
     } catch (error) {

@@ -41,8 +41,16 @@ beforeEach(async () => {
   program = await fakeNodeProgram(directory, 'pharos-engine', fakeEngine)
   restarts = []
   client = new EngineClient({
-    program, workDirectory: directory, layerCacheDirectory: join(directory, 'layers'), layerCacheBytes: 1, memoryLimitBytes: 250 * 1024 * 1024, softMemoryLimitBytes: 100_000,
-    maxLayerBytes: 1, maxImageBytes: 1, maxFiles: 1, onRestart: (reason) => restarts.push(reason),
+    program,
+    workDirectory: directory,
+    layerCacheDirectory: join(directory, 'layers'),
+    layerCacheBytes: 1,
+    memoryLimitBytes: 250 * 1024 * 1024,
+    softMemoryLimitBytes: 100_000,
+    maxLayerBytes: 1,
+    maxImageBytes: 1,
+    maxFiles: 1,
+    onRestart: (reason) => restarts.push(reason),
   })
 })
 afterEach(() => client.close())
@@ -77,8 +85,13 @@ describe('the engine client', () => {
   })
 
   it.each([
-    ['database-damaged', 'database-damaged'], ['image-corrupt', 'image-corrupt'], ['image-too-large', 'image-too-large'], ['image-unsupported', 'media-type-unsupported'],
-    ['match-failed', 'engine-failed'], ['timeout', 'engine-timeout'], ['something-new', 'engine-failed'],
+    ['database-damaged', 'database-damaged'],
+    ['image-corrupt', 'image-corrupt'],
+    ['image-too-large', 'image-too-large'],
+    ['image-unsupported', 'media-type-unsupported'],
+    ['match-failed', 'engine-failed'],
+    ['timeout', 'engine-timeout'],
+    ['something-new', 'engine-failed'],
   ])('reads the error %s as %s and keeps the process', async (code, problem) => {
     const before = await echo(1)
     await expect(client.call('work', { act: 'fail', code }, Echo, limit)).rejects.toMatchObject({ code: problem, detail: 'because' })
@@ -99,7 +112,9 @@ describe('the engine client', () => {
   })
 
   it('refuses an answer of another form', async () => {
-    await expect(client.call('work', { act: 'echo' }, z.object({ missing: z.string() }), limit)).rejects.toMatchObject({ code: 'engine-output-invalid' })
+    await expect(client.call('work', { act: 'echo' }, z.object({ missing: z.string() }), limit)).rejects.toMatchObject({
+      code: 'engine-output-invalid',
+    })
   })
 
   it('opens a database once, and again only when it changes or the process was replaced', async () => {
@@ -121,13 +136,22 @@ describe('the engine client', () => {
 
 describe('probeEngine', () => {
   it('tells what the engine is', async () => {
-    expect(await probeEngine(program, directory)).toMatchObject({ outcome: 'answered', hello: { engineVersion: '9.9.9', cataloguerConfig: 'c0ffee' } })
+    expect(await probeEngine(program, directory)).toMatchObject({
+      outcome: 'answered',
+      hello: { engineVersion: '9.9.9', cataloguerConfig: 'c0ffee' },
+    })
   })
 
   it('says why a program is no engine', async () => {
     const other = await fakeNodeProgram(directory, 'other', 'process.stderr.write("unknown flag"); process.exit(2)')
-    expect(await probeEngine(other, directory)).toMatchObject({ outcome: 'unavailable', reason: expect.stringContaining('unknown flag') as string })
+    expect(await probeEngine(other, directory)).toMatchObject({
+      outcome: 'unavailable',
+      reason: expect.stringContaining('unknown flag') as string,
+    })
     const newer = await fakeNodeProgram(directory, 'newer', fakeEngine.replace('process.env.FAKE_PROTOCOL ?? 1', '2'))
-    expect(await probeEngine(newer, directory)).toMatchObject({ outcome: 'unavailable', reason: expect.stringContaining('protocol 2') as string })
+    expect(await probeEngine(newer, directory)).toMatchObject({
+      outcome: 'unavailable',
+      reason: expect.stringContaining('protocol 2') as string,
+    })
   })
 })

@@ -38,13 +38,22 @@ export class EngineClient {
   }
 
   /** A request that needs no database. */
-  async call<S extends z.ZodType>(op: string, fields: Readonly<Record<string, unknown>>, schema: S, options: EngineCallOptions): Promise<z.output<S>> {
+  async call<S extends z.ZodType>(
+    op: string,
+    fields: Readonly<Record<string, unknown>>,
+    schema: S,
+    options: EngineCallOptions,
+  ): Promise<z.output<S>> {
     return this.exclusive(async () => this.callOn(await this.process(), op, fields, schema, options))
   }
 
   /** A request in a database, which is opened first if another one, or none, is open. */
   async callWithDatabase<S extends z.ZodType>(
-    directory: string, op: string, fields: Readonly<Record<string, unknown>>, schema: S, options: EngineCallOptions,
+    directory: string,
+    op: string,
+    fields: Readonly<Record<string, unknown>>,
+    schema: S,
+    options: EngineCallOptions,
   ): Promise<z.output<S>> {
     return this.exclusive(async () => {
       const process = await this.process()
@@ -73,7 +82,11 @@ export class EngineClient {
   }
 
   private async callOn<S extends z.ZodType>(
-    process: EngineProcess, op: string, fields: Readonly<Record<string, unknown>>, schema: S, options: EngineCallOptions,
+    process: EngineProcess,
+    op: string,
+    fields: Readonly<Record<string, unknown>>,
+    schema: S,
+    options: EngineCallOptions,
   ): Promise<z.output<S>> {
     try {
       return await process.call(op, fields, schema, options)
@@ -101,7 +114,10 @@ export class EngineClient {
   private exclusive<T>(work: () => Promise<T>): Promise<T> {
     const result = this.tail.then(work)
     // The next in line does not care how the one before it ended.
-    this.tail = result.then(() => undefined, () => undefined)
+    this.tail = result.then(
+      () => undefined,
+      () => undefined,
+    )
     return result
   }
 }

@@ -4,7 +4,9 @@ import { PharosError } from '@pharos/contracts'
 import { EngineProcess } from './engine-process.js'
 import type { EngineHello } from './schema.js'
 
-export type EngineProbe = { readonly outcome: 'answered'; readonly hello: EngineHello } | { readonly outcome: 'unavailable'; readonly reason: string }
+export type EngineProbe =
+  | { readonly outcome: 'answered'; readonly hello: EngineHello }
+  | { readonly outcome: 'unavailable'; readonly reason: string }
 
 const probeLimitBytes = 1024 ** 3
 
@@ -14,7 +16,14 @@ export async function probeEngine(program: string, workDirectory: string): Promi
   await mkdir(layerCacheDirectory, { recursive: true })
   try {
     const { process, hello } = await EngineProcess.start({
-      program, workDirectory, layerCacheDirectory, layerCacheBytes: 0, memoryLimitBytes: probeLimitBytes, maxLayerBytes: 1, maxImageBytes: 1, maxFiles: 1,
+      program,
+      workDirectory,
+      layerCacheDirectory,
+      layerCacheBytes: 0,
+      memoryLimitBytes: probeLimitBytes,
+      maxLayerBytes: 1,
+      maxImageBytes: 1,
+      maxFiles: 1,
     })
     await process.stop()
     return { outcome: 'answered', hello }

@@ -18,6 +18,7 @@ const problems: Readonly<Record<string, ProblemCode>> = {
 /** The problem that an engine's error answer stands for. */
 export function engineProblem(error: { code: string; message: string }): PharosError {
   const detail = error.message.slice(0, 1500)
-  if (/no space left on device|disk quota exceeded/i.test(error.message)) return new PharosError('disk-full', 'The scan engine found no room on the disk.')
+  if (/no space left on device|disk quota exceeded/i.test(error.message))
+    return new PharosError('disk-full', 'The scan engine found no room on the disk.')
   return new PharosError(problems[error.code] ?? 'engine-failed', detail === '' ? `The scan engine answered ${error.code}.` : detail)
 }

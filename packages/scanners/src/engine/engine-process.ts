@@ -53,7 +53,10 @@ export class EngineProcess {
   /** Resident memory as of the last answer. */
   rssBytes = 0
 
-  private constructor(private readonly child: ChildProcessByStdio<Writable, Readable, Readable>, limitBytes: number) {
+  private constructor(
+    private readonly child: ChildProcessByStdio<Writable, Readable, Readable>,
+    limitBytes: number,
+  ) {
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.read(text))
     child.stderr.on('data', (chunk: Buffer) => this.stderr.add(chunk))
     // A broken pipe is followed by the exit, which says more.
@@ -75,15 +78,37 @@ export class EngineProcess {
 
   /** Starts an engine and checks that it speaks our protocol. @throws PharosError `engine-unavailable`, `engine-crashed` */
   static async start(options: EngineProcessOptions): Promise<{ process: EngineProcess; hello: EngineHello }> {
-    const child = spawn(options.program, [
-      '--layer-cache', options.layerCacheDirectory, '--layer-cache-bytes', String(options.layerCacheBytes), '--temp', options.workDirectory,
-      '--memory-limit-bytes', String(Math.floor(options.memoryLimitBytes * 0.9)), '--max-layer-bytes', String(options.maxLayerBytes),
-      '--max-image-bytes', String(options.maxImageBytes), '--max-files', String(options.maxFiles),
-    ], { cwd: options.workDirectory, env: minimalEnvironment(options.workDirectory), stdio: ['pipe', 'pipe', 'pipe'], detached: true, shell: false })
+    const child = spawn(
+      options.program,
+      [
+        '--layer-cache',
+        options.layerCacheDirectory,
+        '--layer-cache-bytes',
+        String(options.layerCacheBytes),
+        '--temp',
+        options.workDirectory,
+        '--memory-limit-bytes',
+        String(Math.floor(options.memoryLimitBytes * 0.9)),
+        '--max-layer-bytes',
+        String(options.maxLayerBytes),
+        '--max-image-bytes',
+        String(options.maxImageBytes),
+        '--max-files',
+        String(options.maxFiles),
+      ],
+      {
+        cwd: options.workDirectory,
+        env: minimalEnvironment(options.workDirectory),
+        stdio: ['pipe', 'pipe', 'pipe'],
+        detached: true,
+        shell: false,
+      },
+    )
     const started = new EngineProcess(child, options.memoryLimitBytes)
     try {
       const hello = await started.call('hello', {}, EngineHello, { timeoutMs: startTimeoutMs })
-      if (hello.protocol !== engineProtocol) throw new PharosError('engine-unavailable', `The scan engine speaks protocol ${hello.protocol}; ${engineProtocol} is needed.`)
+      if (hello.protocol !== engineProtocol)
+        throw new PharosError('engine-unavailable', `The scan engine speaks protocol ${hello.protocol}; ${engineProtocol} is needed.`)
       return { process: started, hello }
     } catch (error) {
       await started.kill()
@@ -99,7 +124,12 @@ export class EngineProcess {
    * Sends a request and waits for its answer.
    * @throws PharosError what the engine answers; `engine-crashed`, `engine-out-of-memory`, `engine-timeout`, `engine-output-invalid`, `cancelled`
    */
-  async call<S extends z.ZodType>(op: string, fields: Readonly<Record<string, unknown>>, schema: S, options: EngineCallOptions): Promise<z.output<S>> {
+  async call<S extends z.ZodType>(
+    op: string,
+    fields: Readonly<Record<string, unknown>>,
+    schema: S,
+    options: EngineCallOptions,
+  ): Promise<z.output<S>> {
     if (this.death !== undefined) throw this.death
     if (options.signal?.aborted === true) throw cancelled()
     this.sequence += 1
@@ -113,14 +143,18 @@ export class EngineProcess {
     }
     const onAbort = (): void => end(cancelled())
     options.signal?.addEventListener('abort', onAbort, { once: true })
-    const timer = setTimeout(() => end(new PharosError('engine-timeout', `The scan engine did not finish ${op} within ${options.timeoutMs} ms.`)), options.timeoutMs)
+    const timer = setTimeout(
+      () => end(new PharosError('engine-timeout', `The scan engine did not finish ${op} within ${options.timeoutMs} ms.`)),
+      options.timeoutMs,
+    )
     try {
       const result = await new Promise<unknown>((resolve, reject) => {
         this.waiting.set(id, { resolve, reject, onProgress: options.onProgress })
         this.send({ id, op, ...fields })
       })
       const parsed = schema.safeParse(result)
-      if (!parsed.success) throw new PharosError('engine-output-invalid', `The scan engine answered ${op} in an unknown form.`, { cause: parsed.error })
+      if (!parsed.success)
+        throw new PharosError('engine-output-invalid', `The scan engine answered ${op} in an unknown form.`, { cause: parsed.error })
       return parsed.data
     } catch (error) {
       throw overdue ?? error
@@ -152,14 +186,17 @@ export class EngineProcess {
   private read(text: string): void {
     const lines = (this.rest + text).split('\n')
     this.rest = lines.pop() ?? ''
-    if (this.rest.length > lineLimitCharacters) this.die(new PharosError('engine-output-invalid', `The scan engine wrote a line of more than ${lineLimitCharacters} characters.`))
+    if (this.rest.length > lineLimitCharacters)
+      this.die(new PharosError('engine-output-invalid', `The scan engine wrote a line of more than ${lineLimitCharacters} characters.`))
     for (const line of lines) if (line !== '') this.take(line)
   }
 
   private take(line: string): void {
     const message = parseMessage(line)
     if (message === undefined) {
-      this.die(new PharosError('engine-output-invalid', `The scan engine wrote a line that is no message: ${JSON.stringify(line.slice(0, 200))}`))
+      this.die(
+        new PharosError('engine-output-invalid', `The scan engine wrote a line that is no message: ${JSON.stringify(line.slice(0, 200))}`),
+      )
       return
     }
     const waiting = this.waiting.get(message.id)
@@ -184,7 +221,8 @@ export class EngineProcess {
   private problemOfExit(code: number | null, signal: NodeJS.Signals | null): PharosError {
     const tail = this.stderr.lastLines()
     // Go says so itself; the kernel's killer says nothing, but nobody else sends SIGKILL to an engine that we did not end.
-    if (/fatal error: (?:runtime: )?(?:cannot allocate memory|out of memory)/.test(tail)) return new PharosError('engine-out-of-memory', `The scan engine ran out of memory. ${tail}`.trim())
+    if (/fatal error: (?:runtime: )?(?:cannot allocate memory|out of memory)/.test(tail))
+      return new PharosError('engine-out-of-memory', `The scan engine ran out of memory. ${tail}`.trim())
     if (signal !== null) return new PharosError('engine-crashed', `The scan engine was ended by ${signal}. ${tail}`.trim())
     return new PharosError('engine-crashed', `The scan engine ended with exit code ${code ?? '?'}. ${tail}`.trim())
   }

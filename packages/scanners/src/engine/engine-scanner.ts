@@ -20,35 +20,66 @@ export class EngineScanner implements Cataloguer, Scanner {
   readonly engine = 'grype'
   private kept: { sbomPath: string; sbomId: string } | undefined
 
-  constructor(private readonly client: EngineClient, readonly identity: CataloguerIdentity, readonly version: string) {}
+  constructor(
+    private readonly client: EngineClient,
+    readonly identity: CataloguerIdentity,
+    readonly version: string,
+  ) {}
 
   async catalogue(request: CatalogueRequest): Promise<void> {
     const { layoutDirectory, manifestDigest, platform, reference, sbomPath, limits, signal } = request
     this.kept = undefined
-    const { sbomId } = await this.client.call('catalogue', { layout: layoutDirectory, manifestDigest, platform, reference, sbomPath, timeoutMs: limits.timeoutMs }, EngineCatalogue, {
-      timeoutMs: limits.timeoutMs, signal,
-    })
+    const { sbomId } = await this.client.call(
+      'catalogue',
+      { layout: layoutDirectory, manifestDigest, platform, reference, sbomPath, timeoutMs: limits.timeoutMs },
+      EngineCatalogue,
+      {
+        timeoutMs: limits.timeoutMs,
+        signal,
+      },
+    )
     this.kept = { sbomPath, sbomId }
   }
 
   async convert(request: { sourcePath: string; sbomPath: string; limits: EngineLimits; signal: AbortSignal }): Promise<void> {
     const { sourcePath, sbomPath, limits, signal } = request
-    await this.client.call('convert', { sbomPath: sourcePath, format: 'syft-json', outputPath: sbomPath }, z.unknown(), { timeoutMs: limits.timeoutMs, signal })
+    await this.client.call('convert', { sbomPath: sourcePath, format: 'syft-json', outputPath: sbomPath }, z.unknown(), {
+      timeoutMs: limits.timeoutMs,
+      signal,
+    })
   }
 
   async scan(request: ScanRequest): Promise<EngineFindings> {
     const { databaseDirectory, sbomPath, limits, signal } = request
-    if (databaseDirectory === null) throw new PharosError('database-missing', 'No vulnerability database for grype has been imported or downloaded yet.')
+    if (databaseDirectory === null)
+      throw new PharosError('database-missing', 'No vulnerability database for grype has been imported or downloaded yet.')
     const reportPath = join(request.workDirectory, 'grype-report.json')
     const sbomId = this.kept?.sbomPath === sbomPath ? { sbomId: this.kept.sbomId } : {}
     try {
-      const answer = await this.client.callWithDatabase(databaseDirectory, 'match', { ...sbomId, sbomPath, reportPath, timeoutMs: limits.timeoutMs }, EngineMatch, { timeoutMs: limits.timeoutMs, signal })
-      const report = await readJsonFile(reportPath, { schema: GrypeReport, name: 'The report of the scan engine', limitBytes: limits.outputLimitBytes, problem: 'engine-output-invalid' })
-      if (report.matches.length !== answer.matchCount) throw new PharosError('engine-output-invalid', `The scan engine counted ${answer.matchCount} matches but wrote ${report.matches.length}.`)
+      const answer = await this.client.callWithDatabase(
+        databaseDirectory,
+        'match',
+        { ...sbomId, sbomPath, reportPath, timeoutMs: limits.timeoutMs },
+        EngineMatch,
+        { timeoutMs: limits.timeoutMs, signal },
+      )
+      const report = await readJsonFile(reportPath, {
+        schema: GrypeReport,
+        name: 'The report of the scan engine',
+        limitBytes: limits.outputLimitBytes,
+        problem: 'engine-output-invalid',
+      })
+      if (report.matches.length !== answer.matchCount)
+        throw new PharosError(
+          'engine-output-invalid',
+          `The scan engine counted ${answer.matchCount} matches but wrote ${report.matches.length}.`,
+        )
       const findings = mapGrypeReport(report, request.catalogue)
       const { schemaVersion, builtAt, checksum, isSample } = answer.database
       return {
-        ...findings, ignoredCount: answer.ignoredCount, reasons: mapWarnings(answer.warnings ?? []),
+        ...findings,
+        ignoredCount: answer.ignoredCount,
+        reasons: mapWarnings(answer.warnings ?? []),
         database: { schemaVersion, builtAt: timestampOrNull(builtAt), checksum: checksum ?? null, isSample },
       }
     } finally {
@@ -64,5 +95,11 @@ function mapWarnings(warnings: NonNullable<EngineMatch['warnings']>): FailureRea
     const detail = `${matcher === undefined ? 'A matcher' : `The matcher ${matcher}`} failed: ${message}`.slice(0, 2000)
     byMessage.set(detail, [...(byMessage.get(detail) ?? []), ...(name === undefined ? [] : [name])])
   }
-  return [...byMessage].slice(0, 100).map(([detail, packages]) => ({ code: 'engine-failed', detail, ...(packages.length === 0 ? {} : { packages: packages.slice(0, 200) }) }))
+  return [...byMessage]
+    .slice(0, 100)
+    .map(([detail, packages]) => ({
+      code: 'engine-failed',
+      detail,
+      ...(packages.length === 0 ? {} : { packages: packages.slice(0, 200) }),
+    }))
 }

@@ -4,7 +4,12 @@ import { z } from 'zod'
 export const engineProtocol = 1
 
 export const EngineHello = z.object({
-  protocol: z.int(), engineVersion: z.string(), syftVersion: z.string(), grypeVersion: z.string(), databaseSchema: z.string(), cataloguerConfig: z.string(),
+  protocol: z.int(),
+  engineVersion: z.string(),
+  syftVersion: z.string(),
+  grypeVersion: z.string(),
+  databaseSchema: z.string(),
+  cataloguerConfig: z.string(),
 })
 export type EngineHello = z.infer<typeof EngineHello>
 
@@ -12,17 +17,28 @@ export type EngineHello = z.infer<typeof EngineHello>
 export const EngineMessage = z.union([
   z.object({ id: z.string(), event: z.literal('progress'), phase: z.string(), detail: z.string().optional() }),
   z.object({ id: z.string(), ok: z.literal(true), result: z.unknown().optional(), rssBytes: z.number().default(0) }),
-  z.object({ id: z.string(), ok: z.literal(false), error: z.object({ code: z.string(), message: z.string() }), rssBytes: z.number().default(0) }),
+  z.object({
+    id: z.string(),
+    ok: z.literal(false),
+    error: z.object({ code: z.string(), message: z.string() }),
+    rssBytes: z.number().default(0),
+  }),
 ])
 export type EngineMessage = z.infer<typeof EngineMessage>
 
-export const OpenedDatabase = z.object({ schemaVersion: z.string(), builtAt: z.string().nullish(), checksum: z.string().nullish(), isSample: z.boolean().default(false) })
+export const OpenedDatabase = z.object({
+  schemaVersion: z.string(),
+  builtAt: z.string().nullish(),
+  checksum: z.string().nullish(),
+  isSample: z.boolean().default(false),
+})
 export type OpenedDatabase = z.infer<typeof OpenedDatabase>
 
 export const EngineCatalogue = z.object({ sbomId: z.string() })
 
 export const EngineMatch = z.object({
-  matchCount: z.int(), ignoredCount: z.int().default(0),
+  matchCount: z.int(),
+  ignoredCount: z.int().default(0),
   warnings: z.array(z.object({ package: z.string().optional(), matcher: z.string().optional(), message: z.string() })).nullish(),
   database: OpenedDatabase,
 })

@@ -17,8 +17,13 @@ beforeEach(async () => {
   await writeFile(join(directory, 'whole.json'), fixtureText('grype', 'npm'))
   await writeFile(join(directory, 'half.json'), fixtureText('grype', 'npm').subarray(0, 20_000))
   request = {
-    sbomPath: join(directory, 'sbom.json.gz'), layoutDirectory: null, catalogue: fixtureCatalogue('npm'), databaseDirectory: join(directory, 'db'), workDirectory: directory,
-    limits: { timeoutMs: 20_000, memoryLimitBytes: 1e9, outputLimitBytes: 1e6 }, signal: new AbortController().signal,
+    sbomPath: join(directory, 'sbom.json.gz'),
+    layoutDirectory: null,
+    catalogue: fixtureCatalogue('npm'),
+    databaseDirectory: join(directory, 'db'),
+    workDirectory: directory,
+    limits: { timeoutMs: 20_000, memoryLimitBytes: 1e9, outputLimitBytes: 1e6 },
+    signal: new AbortController().signal,
   }
 })
 
@@ -37,7 +42,13 @@ describe('the grype command', () => {
   it('is told its database by the environment, and never to update it', async () => {
     await scan(`env > ${directory}/env; echo "$@" > ${directory}/args; cat ${directory}/whole.json`)
     const environment = await readFile(join(directory, 'env'), 'utf8')
-    for (const line of [`GRYPE_DB_CACHE_DIR=${directory}/db`, 'GRYPE_DB_AUTO_UPDATE=false', 'GRYPE_DB_VALIDATE_AGE=false', 'GRYPE_CHECK_FOR_APP_UPDATE=false']) expect(environment).toContain(line)
+    for (const line of [
+      `GRYPE_DB_CACHE_DIR=${directory}/db`,
+      'GRYPE_DB_AUTO_UPDATE=false',
+      'GRYPE_DB_VALIDATE_AGE=false',
+      'GRYPE_CHECK_FOR_APP_UPDATE=false',
+    ])
+      expect(environment).toContain(line)
     expect(await readFile(join(directory, 'args'), 'utf8')).toBe(`-o json -- sbom:${directory}/grype-sbom.json\n`)
   })
 
@@ -48,7 +59,11 @@ describe('the grype command', () => {
     ['it fails although it printed a report', (folder: string) => `cat ${folder}/whole.json; exit 1`, 'engine-failed'],
     ['it prints something else', () => 'echo "[]"', 'engine-output-invalid'],
     ['it is killed', () => 'kill -KILL $$', 'engine-crashed'],
-    ['its database is damaged', () => 'printf "\\033[31mfailed to load vulnerability db: bad db checksum\\033[0m" >&2; exit 1', 'database-damaged'],
+    [
+      'its database is damaged',
+      () => 'printf "\\033[31mfailed to load vulnerability db: bad db checksum\\033[0m" >&2; exit 1',
+      'database-damaged',
+    ],
     ['it finds no database', () => 'echo "failed to load vulnerability db: database does not exist" >&2; exit 1', 'database-missing'],
     ['the disk is full', () => 'echo "write /tmp/x: no space left on device" >&2; exit 1', 'disk-full'],
   ])('gives a typed error when %s', async (_sentence, script, code) => {

@@ -17,11 +17,15 @@ import { GrypeReport } from './schema.js'
 export class GrypeCommand implements Scanner {
   readonly engine = 'grype'
 
-  constructor(private readonly program: string, readonly version: string) {}
+  constructor(
+    private readonly program: string,
+    readonly version: string,
+  ) {}
 
   async scan(request: ScanRequest): Promise<EngineFindings> {
     const { databaseDirectory, workDirectory } = request
-    if (databaseDirectory === null) throw new PharosError('database-missing', 'No vulnerability database for grype has been imported or downloaded yet.')
+    if (databaseDirectory === null)
+      throw new PharosError('database-missing', 'No vulnerability database for grype has been imported or downloaded yet.')
     const plainSbomPath = join(workDirectory, 'grype-sbom.json')
     const reportPath = join(workDirectory, 'grype-report.json')
     try {
@@ -38,14 +42,34 @@ export class GrypeCommand implements Scanner {
     const { workDirectory, limits, signal } = request
     const environment = grypeEnvironment(databaseDirectory)
     const result = await runTool({
-      tool: 'grype', program: this.program, args: ['-o', 'json', '--', source], workDirectory, environment,
-      output: { path: reportPath, limitBytes: limits.outputLimitBytes }, timeoutMs: limits.timeoutMs, memoryLimitBytes: limits.memoryLimitBytes, signal,
+      tool: 'grype',
+      program: this.program,
+      args: ['-o', 'json', '--', source],
+      workDirectory,
+      environment,
+      output: { path: reportPath, limitBytes: limits.outputLimitBytes },
+      timeoutMs: limits.timeoutMs,
+      memoryLimitBytes: limits.memoryLimitBytes,
+      signal,
     })
     if (result.exitCode !== 0) throw grypeProblem(result.exitCode, result.stderr)
-    if (result.outputBytes === 0) throw new PharosError('engine-output-invalid', `grype ended with exit code 0 but printed nothing. ${result.stderr.slice(-600)}`.trim())
-    const report = await readJsonFile(reportPath, { schema: GrypeReport, name: 'The report of grype', limitBytes: limits.outputLimitBytes, problem: 'engine-output-invalid' })
+    if (result.outputBytes === 0)
+      throw new PharosError(
+        'engine-output-invalid',
+        `grype ended with exit code 0 but printed nothing. ${result.stderr.slice(-600)}`.trim(),
+      )
+    const report = await readJsonFile(reportPath, {
+      schema: GrypeReport,
+      name: 'The report of grype',
+      limitBytes: limits.outputLimitBytes,
+      problem: 'engine-output-invalid',
+    })
     const findings = mapGrypeReport(report, request.catalogue)
-    if (findings.database === null) throw new PharosError('engine-output-invalid', 'The report of grype does not name the database that it was made with.')
-    return { ...findings, database: { ...findings.database, checksum: findings.database.checksum ?? (await readImportDigest(databaseDirectory)) } }
+    if (findings.database === null)
+      throw new PharosError('engine-output-invalid', 'The report of grype does not name the database that it was made with.')
+    return {
+      ...findings,
+      database: { ...findings.database, checksum: findings.database.checksum ?? (await readImportDigest(databaseDirectory)) },
+    }
   }
 }

@@ -14,7 +14,12 @@ import { grypeProblem } from './grype-problem.js'
 const importTimeoutMs = 10 * 60_000
 const outputLimitBytes = 1024 * 1024
 
-const StatusOutput = z.object({ schemaVersion: z.string(), built: z.string().nullish(), valid: z.boolean().nullish(), error: z.string().nullish() })
+const StatusOutput = z.object({
+  schemaVersion: z.string(),
+  built: z.string().nullish(),
+  valid: z.boolean().nullish(),
+  error: z.string().nullish(),
+})
 const ProvidersOutput = z.array(z.object({ name: z.string() }))
 const ImportMetadata = z.object({ digest: z.string() })
 
@@ -32,7 +37,9 @@ export class GrypeDatabases {
     if (result.exitCode !== 0) {
       const problem = grypeProblem(result.exitCode, result.stderr)
       // Whatever an import stumbles over is in the archive, unless its message says otherwise.
-      throw problem.code === 'engine-failed' || problem.code === 'database-missing' ? new PharosError('database-damaged', problem.detail) : problem
+      throw problem.code === 'engine-failed' || problem.code === 'database-missing'
+        ? new PharosError('database-damaged', problem.detail)
+        : problem
     }
     return this.status(directory, workDirectory, signal)
   }
@@ -44,20 +51,40 @@ export class GrypeDatabases {
       const problem = grypeProblem(result.exitCode, `${result.stdout.toString('utf8')} ${result.stderr}`)
       throw problem.code === 'engine-failed' ? new PharosError('database-damaged', problem.detail) : problem
     }
-    const status = parseJson(result.stdout, { schema: StatusOutput, name: 'The database status of grype', limitBytes: outputLimitBytes, problem: 'engine-output-invalid' })
+    const status = parseJson(result.stdout, {
+      schema: StatusOutput,
+      name: 'The database status of grype',
+      limitBytes: outputLimitBytes,
+      problem: 'engine-output-invalid',
+    })
     if (status.valid === false) throw new PharosError('database-damaged', status.error ?? 'grype calls the database invalid.')
     const providers = await this.run(['db', 'providers', '-o', 'json'], directory, workDirectory, signal)
     if (providers.exitCode !== 0) throw grypeProblem(providers.exitCode, providers.stderr)
-    const names = parseJson(providers.stdout, { schema: ProvidersOutput, name: 'The provider list of grype', limitBytes: outputLimitBytes, problem: 'engine-output-invalid' })
+    const names = parseJson(providers.stdout, {
+      schema: ProvidersOutput,
+      name: 'The provider list of grype',
+      limitBytes: outputLimitBytes,
+      problem: 'engine-output-invalid',
+    })
     return {
-      engine: 'grype', directory, schemaVersion: status.schemaVersion, builtAt: timestampOrNull(status.built), checksum: await readImportDigest(directory),
+      engine: 'grype',
+      directory,
+      schemaVersion: status.schemaVersion,
+      builtAt: timestampOrNull(status.built),
+      checksum: await readImportDigest(directory),
       isSample: names.some(({ name }) => name === sampleDatabaseMarker),
     }
   }
 
   private run(args: string[], directory: string, workDirectory: string, signal: AbortSignal | undefined) {
     return runTool({
-      tool: 'grype', program: this.program, args, workDirectory, environment: grypeEnvironment(directory), output: { limitBytes: outputLimitBytes }, timeoutMs: importTimeoutMs,
+      tool: 'grype',
+      program: this.program,
+      args,
+      workDirectory,
+      environment: grypeEnvironment(directory),
+      output: { limitBytes: outputLimitBytes },
+      timeoutMs: importTimeoutMs,
       ...(signal === undefined ? {} : { signal }),
     })
   }

@@ -33,22 +33,37 @@ describe('a report of grype 0.121.2', () => {
     const { vulnerabilities, matches } = mapGrypeReport(fixtureReport('npm'), catalogue)
     const position = vulnerabilities.findIndex(({ nativeId }) => nativeId === 'GHSA-35jh-r3h4-6jhm')
     expect(vulnerabilities[position]).toMatchObject({
-      canonicalId: 'CVE-2021-23337', aliases: ['CVE-2021-23337', 'GHSA-35jh-r3h4-6jhm'], namespace: 'github:language:javascript', severity: 'high', severityGiven: 'High',
+      canonicalId: 'CVE-2021-23337',
+      aliases: ['CVE-2021-23337', 'GHSA-35jh-r3h4-6jhm'],
+      namespace: 'github:language:javascript',
+      severity: 'high',
+      severityGiven: 'High',
       cvss: [{ version: '3.1', vector: expect.stringMatching(/^CVSS:3\.1\//) as string, baseScore: expect.any(Number) as number }],
     })
     const [match] = matches.filter(({ vulnerability }) => vulnerability === position)
     expect(match).toMatchObject({
-      fixState: 'fixed', fixVersions: ['4.17.21'],
+      fixState: 'fixed',
+      fixVersions: ['4.17.21'],
       locations: [{ path: '/app/node_modules/lodash/package.json', layer: expect.stringMatching(/^sha256:/) as string }],
       details: [{ type: 'exact-direct-match', matcher: 'javascript-matcher' }],
     })
-    expect(catalogue.packages[match?.package ?? -1]).toMatchObject({ type: 'npm', name: 'lodash', version: '4.17.20', purl: 'pkg:npm/lodash@4.17.20', language: 'javascript', distro: 'alpine:3.18.0' })
+    expect(catalogue.packages[match?.package ?? -1]).toMatchObject({
+      type: 'npm',
+      name: 'lodash',
+      version: '4.17.20',
+      purl: 'pkg:npm/lodash@4.17.20',
+      language: 'javascript',
+      distro: 'alpine:3.18.0',
+    })
   })
 
   it('takes scores and exploits from the canonical record where the distribution has none', () => {
     const { vulnerabilities } = mapGrypeReport(fixtureReport('debian-app'), fixtureCatalogue('debian-app'))
     const known = vulnerabilities.find(({ nativeId }) => nativeId === 'CVE-2023-4911')
-    expect(known).toMatchObject({ kev: { dateAdded: '2023-11-21', dueDate: '2023-12-12', ransomware: false }, epss: { probability: 0.667, percentile: 0.985, date: '2026-01-15' } })
+    expect(known).toMatchObject({
+      kev: { dateAdded: '2023-11-21', dueDate: '2023-12-12', ransomware: false },
+      epss: { probability: 0.667, percentile: 0.985, date: '2026-01-15' },
+    })
     expect(known?.cvss[0]?.baseScore).toBe(7.8)
   })
 
@@ -56,12 +71,21 @@ describe('a report of grype 0.121.2', () => {
     const catalogue = fixtureCatalogue('npm')
     const { vulnerabilities, matches } = mapGrypeReport(fixtureReport('npm'), catalogue)
     const position = vulnerabilities.findIndex(({ nativeId }) => nativeId === 'GHSA-c2qf-rxjj-qqgw')
-    const fixes = matches.filter(({ vulnerability }) => vulnerability === position).map((match) => [catalogue.packages[match.package]?.version, match.fixVersions[0]])
-    expect(fixes.sort()).toEqual([['5.7.1', '5.7.2'], ['7.3.5', '7.5.2']])
+    const fixes = matches
+      .filter(({ vulnerability }) => vulnerability === position)
+      .map((match) => [catalogue.packages[match.package]?.version, match.fixVersions[0]])
+    expect(fixes.sort()).toEqual([
+      ['5.7.1', '5.7.2'],
+      ['7.3.5', '7.5.2'],
+    ])
   })
 
   it('names the sample database as one', () => {
-    expect(mapGrypeReport(fixtureReport('npm'), fixtureCatalogue('npm')).database).toMatchObject({ schemaVersion: 'v6.1.10', isSample: true, builtAt: expect.stringMatching(/Z$/) as string })
+    expect(mapGrypeReport(fixtureReport('npm'), fixtureCatalogue('npm')).database).toMatchObject({
+      schemaVersion: 'v6.1.10',
+      isSample: true,
+      builtAt: expect.stringMatching(/Z$/) as string,
+    })
   })
 
   it('adds a package that only grype knows', () => {
@@ -72,7 +96,10 @@ describe('a report of grype 0.121.2', () => {
   })
 
   it('is read although fields are missing that nothing depends on, and refused without its matches', () => {
-    const minimal = { descriptor: { version: '9' }, matches: [{ vulnerability: { id: 'CVE-1-1000' }, artifact: { name: 'a', type: 'npm' } }] }
+    const minimal = {
+      descriptor: { version: '9' },
+      matches: [{ vulnerability: { id: 'CVE-1-1000' }, artifact: { name: 'a', type: 'npm' } }],
+    }
     expect(mapGrypeReport(GrypeReport.parse(minimal), new Catalogue({ name: 's', version: '1' }, null, [])).matches).toHaveLength(1)
     expect(GrypeReport.safeParse({ descriptor: { version: '9' } }).success).toBe(false)
   })

@@ -8,7 +8,12 @@ import { mapLocations } from '../syft/mapping.js'
 import type { GrypeMatch, GrypeMetadata, GrypeReport } from './schema.js'
 
 /** Grype's fix states and ours. */
-const fixStates: Readonly<Record<string, FixState>> = { fixed: 'fixed', 'not-fixed': 'not-fixed', 'wont-fix': 'wont-fix', unknown: 'unknown' }
+const fixStates: Readonly<Record<string, FixState>> = {
+  fixed: 'fixed',
+  'not-fixed': 'not-fixed',
+  'wont-fix': 'wont-fix',
+  unknown: 'unknown',
+}
 
 /** Maps a report to the contract. The one mapping for the engine and the command: both write the same document. */
 export function mapGrypeReport(report: GrypeReport, catalogue: Catalogue): EngineFindings {
@@ -38,12 +43,23 @@ function packageOf({ artifact }: GrypeMatch, catalogue: Catalogue): number {
   if (position !== undefined) return position
   // Only when Grype catalogued by itself: the package is in its report but not in our SBOM.
   const distro = catalogue.distro
-  return catalogue.add({
-    type: artifact.type, name: artifact.name, version: artifact.version, purl: textOrNull(artifact.purl),
-    distro: distro === null ? null : distro.versionId === null ? distro.id : `${distro.id}:${distro.versionId}`,
-    language: textOrNull(artifact.language), upstreams: (artifact.upstreams ?? []).map(({ name, version }) => ({ name, version: textOrNull(version) })),
-    cpes: artifact.cpes ?? [], licenses: artifact.licenses ?? [], matchKey: null, locations: mapLocations(artifact.locations ?? []), foundBy: 'grype',
-  }, artifact.id)
+  return catalogue.add(
+    {
+      type: artifact.type,
+      name: artifact.name,
+      version: artifact.version,
+      purl: textOrNull(artifact.purl),
+      distro: distro === null ? null : distro.versionId === null ? distro.id : `${distro.id}:${distro.versionId}`,
+      language: textOrNull(artifact.language),
+      upstreams: (artifact.upstreams ?? []).map(({ name, version }) => ({ name, version: textOrNull(version) })),
+      cpes: artifact.cpes ?? [],
+      licenses: artifact.licenses ?? [],
+      matchKey: null,
+      locations: mapLocations(artifact.locations ?? []),
+      foundBy: 'grype',
+    },
+    artifact.id,
+  )
 }
 
 function mapMatch(match: GrypeMatch, position: number, vulnerability: number): ReportMatch {
@@ -56,14 +72,22 @@ function mapMatch(match: GrypeMatch, position: number, vulnerability: number): R
     fixAvailable: (fix?.available ?? []).map(({ version, date, kind }) => ({ version, date: dayOrNull(date), kind: textOrNull(kind) })),
     risk: Math.min(100, Math.max(0, risk ?? 0)),
     locations: mapLocations(match.artifact.locations ?? []),
-    details: (match.matchDetails ?? []).map(({ type, matcher, searchedBy, found }) => ({ type, matcher, searchedBy: searchedBy ?? null, found: found ?? null })),
+    details: (match.matchDetails ?? []).map(({ type, matcher, searchedBy, found }) => ({
+      type,
+      matcher,
+      searchedBy: searchedBy ?? null,
+      found: found ?? null,
+    })),
   }
 }
 
 function mapVulnerability(match: GrypeMatch): ReportVulnerability {
   const { vulnerability } = match
   const related = match.relatedVulnerabilities ?? []
-  const { canonicalId, aliases } = identifyVulnerability(vulnerability.id, [...related.map(({ id }) => id), ...(vulnerability.aliases ?? [])])
+  const { canonicalId, aliases } = identifyVulnerability(vulnerability.id, [
+    ...related.map(({ id }) => id),
+    ...(vulnerability.aliases ?? []),
+  ])
   // Where the matched source is silent (distributions seldom score), the canonical record speaks.
   const sources = [vulnerability, ...related.filter(({ id }) => id === canonicalId), ...related.filter(({ id }) => id !== canonicalId)]
   return {
@@ -93,18 +117,30 @@ function firstHeld<T>(sources: readonly GrypeMetadata[], read: (source: GrypeMet
 }
 
 function mapCvss({ cvss }: GrypeMetadata): Cvss[] {
-  return (cvss ?? []).filter(({ vector }) => vector !== '').map(({ source, type, version, vector, metrics }) => ({
-    source: textOrNull(source), type: textOrNull(type), version, vector, baseScore: between(metrics?.baseScore, 10),
-  }))
+  return (cvss ?? [])
+    .filter(({ vector }) => vector !== '')
+    .map(({ source, type, version, vector, metrics }) => ({
+      source: textOrNull(source),
+      type: textOrNull(type),
+      version,
+      vector,
+      baseScore: between(metrics?.baseScore, 10),
+    }))
 }
 
 function mapEpss({ epss }: GrypeMetadata): Epss[] {
-  return (epss ?? []).map((score) => ({ probability: between(score.epss, 1) ?? 0, percentile: between(score.percentile, 1) ?? 0, date: dayOrNull(score.date) }))
+  return (epss ?? []).map((score) => ({
+    probability: between(score.epss, 1) ?? 0,
+    percentile: between(score.percentile, 1) ?? 0,
+    date: dayOrNull(score.date),
+  }))
 }
 
 function mapKnownExploited({ knownExploited }: GrypeMetadata): KnownExploited[] {
   return (knownExploited ?? []).map((entry) => ({
-    dateAdded: dayOrNull(entry.dateAdded), dueDate: dayOrNull(entry.dueDate), ransomware: entry.knownRansomwareCampaignUse?.toLowerCase() === 'known',
+    dateAdded: dayOrNull(entry.dateAdded),
+    dueDate: dayOrNull(entry.dueDate),
+    ransomware: entry.knownRansomwareCampaignUse?.toLowerCase() === 'known',
   }))
 }
 

@@ -4,7 +4,10 @@ const Text = z.string().nullish()
 const Texts = z.array(z.string()).nullish()
 
 const GrypeCvss = z.object({
-  source: Text, type: Text, version: z.string().default(''), vector: z.string().default(''),
+  source: Text,
+  type: Text,
+  version: z.string().default(''),
+  vector: z.string().default(''),
   metrics: z.object({ baseScore: z.number().nullish() }).nullish(),
 })
 
@@ -13,29 +16,58 @@ const GrypeEpss = z.object({ cve: Text, epss: z.number(), percentile: z.number()
 
 /** What Grype says of a vulnerability; the related ones (e.g. NVD's view of a GHSA) have the same form. */
 export const GrypeMetadata = z.object({
-  id: z.string(), dataSource: Text, namespace: Text, severity: Text, urls: Texts, description: Text,
+  id: z.string(),
+  dataSource: Text,
+  namespace: Text,
+  severity: Text,
+  urls: Texts,
+  description: Text,
   cvss: z.array(GrypeCvss).nullish().catch(null),
   knownExploited: z.array(GrypeKnownExploited).nullish().catch(null),
   epss: z.array(GrypeEpss).nullish().catch(null),
-  cwes: z.array(z.object({ cwe: Text })).nullish().catch(null),
+  cwes: z
+    .array(z.object({ cwe: Text }))
+    .nullish()
+    .catch(null),
 })
 export type GrypeMetadata = z.infer<typeof GrypeMetadata>
 
 export const GrypeMatch = z.object({
   vulnerability: GrypeMetadata.extend({
-    fix: z.object({
-      versions: Texts, state: Text,
-      available: z.array(z.object({ version: z.string(), date: Text, kind: Text })).nullish().catch(null),
-    }).nullish(),
+    fix: z
+      .object({
+        versions: Texts,
+        state: Text,
+        available: z
+          .array(z.object({ version: z.string(), date: Text, kind: Text }))
+          .nullish()
+          .catch(null),
+      })
+      .nullish(),
     risk: z.number().nullish(),
     aliases: Texts,
   }),
   relatedVulnerabilities: z.array(GrypeMetadata).nullish(),
-  matchDetails: z.array(z.object({ type: z.string().default(''), matcher: z.string().default(''), searchedBy: z.unknown().optional(), found: z.unknown().optional() })).nullish(),
+  matchDetails: z
+    .array(
+      z.object({
+        type: z.string().default(''),
+        matcher: z.string().default(''),
+        searchedBy: z.unknown().optional(),
+        found: z.unknown().optional(),
+      }),
+    )
+    .nullish(),
   artifact: z.object({
-    id: z.string().default(''), name: z.string(), version: z.string().default(''), type: z.string(), language: Text, purl: Text,
+    id: z.string().default(''),
+    name: z.string(),
+    version: z.string().default(''),
+    type: z.string(),
+    language: Text,
+    purl: Text,
     locations: z.array(z.object({ path: z.string(), layerID: z.string().optional() })).nullish(),
-    licenses: Texts, cpes: Texts,
+    licenses: Texts,
+    cpes: Texts,
     upstreams: z.array(z.object({ name: z.string(), version: Text })).nullish(),
   }),
 })
@@ -46,11 +78,15 @@ export const GrypeReport = z.object({
   matches: z.array(GrypeMatch),
   ignoredMatches: z.array(z.unknown()).nullish(),
   descriptor: z.object({
-    name: z.string().default('grype'), version: z.string(),
-    db: z.object({
-      status: z.object({ schemaVersion: Text, built: Text, from: Text, valid: z.boolean().nullish(), error: Text }).nullish().catch(null),
-      providers: z.record(z.string(), z.unknown()).nullish().catch(null),
-    }).nullish().catch(null),
+    name: z.string().default('grype'),
+    version: z.string(),
+    db: z
+      .object({
+        status: z.object({ schemaVersion: Text, built: Text, from: Text, valid: z.boolean().nullish(), error: Text }).nullish().catch(null),
+        providers: z.record(z.string(), z.unknown()).nullish().catch(null),
+      })
+      .nullish()
+      .catch(null),
   }),
 })
 export type GrypeReport = z.infer<typeof GrypeReport>

@@ -33,7 +33,13 @@ export interface Cataloguer {
    */
   catalogue(request: CatalogueRequest): Promise<void>
   /** Turns an SBOM in another format (CycloneDX, SPDX) into gzipped syft-json. @throws PharosError `sbom-invalid` */
-  convert(request: { sourcePath: string; sbomPath: string; workDirectory: string; limits: EngineLimits; signal: AbortSignal }): Promise<void>
+  convert(request: {
+    sourcePath: string
+    sbomPath: string
+    workDirectory: string
+    limits: EngineLimits
+    signal: AbortSignal
+  }): Promise<void>
 }
 
 export interface ScanRequest {

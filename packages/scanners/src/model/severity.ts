@@ -13,10 +13,17 @@ import type { Severity } from '@pharos/contracts'
  */
 const normalised: Readonly<Record<string, Severity>> = {
   critical: 'critical',
-  high: 'high', important: 'high',
-  medium: 'medium', moderate: 'medium',
-  low: 'low', minor: 'low',
-  negligible: 'negligible', unimportant: 'negligible', none: 'negligible', info: 'negligible', informational: 'negligible',
+  high: 'high',
+  important: 'high',
+  medium: 'medium',
+  moderate: 'medium',
+  low: 'low',
+  minor: 'low',
+  negligible: 'negligible',
+  unimportant: 'negligible',
+  none: 'negligible',
+  info: 'negligible',
+  informational: 'negligible',
 }
 
 /** Our severity for a given one. */

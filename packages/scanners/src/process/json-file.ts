@@ -43,7 +43,11 @@ export function parseJson<S extends z.ZodType>(bytes: Buffer, document: JsonDocu
   const parsed = document.schema.safeParse(value)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw new PharosError(document.problem, `${document.name} does not have the expected form at ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? ''}`.slice(0, 1000), { cause: parsed.error })
+  throw new PharosError(
+    document.problem,
+    `${document.name} does not have the expected form at ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? ''}`.slice(0, 1000),
+    { cause: parsed.error },
+  )
 }
 
 function tooLarge<S extends z.ZodType>(document: JsonDocument<S>): PharosError {

@@ -16,7 +16,11 @@ export class MemoryWatch {
   private timer: NodeJS.Timeout | undefined
   peakBytes = 0
 
-  constructor(private readonly pid: number, private readonly limitBytes: number, private readonly onExceeded: (usedBytes: number) => void) {}
+  constructor(
+    private readonly pid: number,
+    private readonly limitBytes: number,
+    private readonly onExceeded: (usedBytes: number) => void,
+  ) {}
 
   start(intervalMs = 100): this {
     const look = async (): Promise<void> => {

@@ -6,11 +6,21 @@ import { runTool, type ToolRun } from './process-runner.js'
 import { stderrTailLimitBytes, withoutAnsi } from './stderr-tail.js'
 
 let directory = ''
-beforeAll(async () => { directory = await scratchDirectory() })
+beforeAll(async () => {
+  directory = await scratchDirectory()
+})
 
 async function run(script: string, options: Partial<ToolRun> = {}) {
   const program = await fakeProgram(directory, `tool-${Math.random().toString(36).slice(2)}`, script)
-  return runTool({ tool: 'tool', program, args: [], workDirectory: directory, output: { limitBytes: 10_000 }, timeoutMs: 20_000, ...options })
+  return runTool({
+    tool: 'tool',
+    program,
+    args: [],
+    workDirectory: directory,
+    output: { limitBytes: 10_000 },
+    timeoutMs: 20_000,
+    ...options,
+  })
 }
 
 function isRunning(pid: number): boolean {
@@ -24,7 +34,12 @@ function isRunning(pid: number): boolean {
 
 describe('a run of a tool', () => {
   it('answers with output and exit code', async () => {
-    expect(await run('echo found; echo why >&2; exit 3')).toMatchObject({ exitCode: 3, stderr: 'why', outputBytes: 6, stdout: Buffer.from('found\n') })
+    expect(await run('echo found; echo why >&2; exit 3')).toMatchObject({
+      exitCode: 3,
+      stderr: 'why',
+      outputBytes: 6,
+      stdout: Buffer.from('found\n'),
+    })
   })
 
   it('passes arguments as they are: no shell reads them', async () => {
@@ -57,18 +72,40 @@ describe('a run of a tool', () => {
 
   it('kills a tool that outgrows its memory', async () => {
     const program = await fakeNodeProgram(directory, 'grower', 'const kept = []; setInterval(() => kept.push(Buffer.alloc(8 << 20, 1)), 5)')
-    await expect(runTool({ tool: 'grower', program, args: [], workDirectory: directory, output: { limitBytes: 10 }, timeoutMs: 25_000, memoryLimitBytes: 150 * 1024 * 1024 })).rejects.toMatchObject({ code: 'engine-out-of-memory' })
+    await expect(
+      runTool({
+        tool: 'grower',
+        program,
+        args: [],
+        workDirectory: directory,
+        output: { limitBytes: 10 },
+        timeoutMs: 25_000,
+        memoryLimitBytes: 150 * 1024 * 1024,
+      }),
+    ).rejects.toMatchObject({ code: 'engine-out-of-memory' })
   })
 
   it('says that a program which is not there cannot be started', async () => {
-    await expect(runTool({ tool: 'grype', program: join(directory, 'nothing'), args: [], workDirectory: directory, output: { limitBytes: 10 }, timeoutMs: 5_000 })).rejects.toMatchObject({ code: 'engine-unavailable' })
+    await expect(
+      runTool({
+        tool: 'grype',
+        program: join(directory, 'nothing'),
+        args: [],
+        workDirectory: directory,
+        output: { limitBytes: 10 },
+        timeoutMs: 5_000,
+      }),
+    ).rejects.toMatchObject({ code: 'engine-unavailable' })
   })
 
   it('kills the whole process group when it is cancelled', async () => {
     const abort = new AbortController()
     const path = join(directory, 'child-pid')
     const running = run(`sleep 60 & echo $! > ${path}; wait`, { signal: abort.signal })
-    const settled = running.then(() => undefined, (error: unknown) => error)
+    const settled = running.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
     let pid = 0
     while (pid === 0) {
       pid = Number(await readFile(path, 'utf8').catch(() => '0'))
@@ -80,7 +117,9 @@ describe('a run of a tool', () => {
   })
 
   it('keeps the end of a long error output, without terminal escapes', async () => {
-    const { stderr } = await run('i=0; while [ $i -lt 3000 ]; do echo "line $i" >&2; i=$((i+1)); done; printf "\\033[31mred\\033[0m\\n" >&2')
+    const { stderr } = await run(
+      'i=0; while [ $i -lt 3000 ]; do echo "line $i" >&2; i=$((i+1)); done; printf "\\033[31mred\\033[0m\\n" >&2',
+    )
     expect(stderr.endsWith('line 2999\nred')).toBe(true)
     expect(stderr.length).toBeLessThanOrEqual(stderrTailLimitBytes)
   })

@@ -37,7 +37,10 @@ export interface ToolRunResult {
 class OutputLimit extends Transform {
   sizeBytes = 0
 
-  constructor(private readonly limitBytes: number, private readonly onExceeded: () => void) {
+  constructor(
+    private readonly limitBytes: number,
+    private readonly onExceeded: () => void,
+  ) {
     super()
   }
 
@@ -77,18 +80,24 @@ export async function runTool(run: ToolRun): Promise<ToolRunResult> {
   }
   const onAbort = (): void => end(cancelled(run))
   run.signal?.addEventListener('abort', onAbort, { once: true })
-  const timer = setTimeout(() => end(new PharosError('engine-timeout', `${run.tool} did not finish within ${run.timeoutMs} ms.`)), run.timeoutMs)
+  const timer = setTimeout(
+    () => end(new PharosError('engine-timeout', `${run.tool} did not finish within ${run.timeoutMs} ms.`)),
+    run.timeoutMs,
+  )
   const watch = watchMemory(child, run, end)
   const stderr = new StderrTail()
   child.stderr?.on('data', (chunk: Buffer) => stderr.add(chunk))
   try {
     const exit = waitForExit(child, run)
-    const limit = new OutputLimit(run.output.limitBytes, () => end(new PharosError('engine-output-invalid', `${run.tool} printed more than ${run.output.limitBytes} bytes.`)))
+    const limit = new OutputLimit(run.output.limitBytes, () =>
+      end(new PharosError('engine-output-invalid', `${run.tool} printed more than ${run.output.limitBytes} bytes.`)),
+    )
     const collected = new Collect()
     const outputEnd = passOutput(child, limit, run, collected).catch((error: unknown) => end(outputProblem(run, error)))
     const [exited] = await Promise.all([exit, outputEnd])
     if (ending !== undefined) throw ending
-    if (exited.signal !== null) throw new PharosError('engine-crashed', `${run.tool} was ended by ${exited.signal}. ${stderr.lastLines()}`.trim())
+    if (exited.signal !== null)
+      throw new PharosError('engine-crashed', `${run.tool} was ended by ${exited.signal}. ${stderr.lastLines()}`.trim())
     return { exitCode: exited.code ?? 1, stdout: Buffer.concat(collected.chunks), outputBytes: limit.sizeBytes, stderr: stderr.text() }
   } finally {
     clearTimeout(timer)
@@ -109,7 +118,9 @@ function watchMemory(child: ChildProcess, run: ToolRun, end: (error: PharosError
 
 function waitForExit(child: ChildProcess, run: ToolRun): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
   return new Promise((resolve, reject) => {
-    child.once('error', (cause: NodeJS.ErrnoException) => reject(new PharosError('engine-unavailable', `${run.tool} cannot be started (${cause.code ?? cause.message}).`, { cause })))
+    child.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(new PharosError('engine-unavailable', `${run.tool} cannot be started (${cause.code ?? cause.message}).`, { cause })),
+    )
     child.once('close', (code, signal) => resolve({ code, signal }))
   })
 }
@@ -126,7 +137,8 @@ async function passOutput(child: ChildProcess, limit: OutputLimit, run: ToolRun,
 
 function outputProblem(run: ToolRun, cause: unknown): PharosError {
   const code = (cause as NodeJS.ErrnoException).code
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new PharosError('disk-full', `There is no room for the output of ${run.tool}.`, { cause })
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new PharosError('disk-full', `There is no room for the output of ${run.tool}.`, { cause })
   return new PharosError('engine-crashed', `The output of ${run.tool} broke off.`, { cause })
 }
 

@@ -15,15 +15,25 @@ describe('an SBOM of syft 1.57.0', () => {
     expect(catalogue.cataloguer).toEqual({ name: 'syft', version: '1.57.0' })
     expect(catalogue.distro).toMatchObject({ id: 'debian', versionId: '12.0' })
     expect(catalogue.packages.find(({ name }) => name === 'libc6')).toMatchObject({
-      type: 'deb', version: '2.36-9', distro: 'debian:12.0', upstreams: [{ name: 'glibc', version: null }],
-      locations: expect.arrayContaining([{ path: '/var/lib/dpkg/status', layer: expect.stringMatching(/^sha256:[a-f0-9]{64}$/) as string }]) as unknown,
+      type: 'deb',
+      version: '2.36-9',
+      distro: 'debian:12.0',
+      upstreams: [{ name: 'glibc', version: null }],
+      locations: expect.arrayContaining([
+        { path: '/var/lib/dpkg/status', layer: expect.stringMatching(/^sha256:[a-f0-9]{64}$/) as string },
+      ]) as unknown,
     })
   })
 
   it('names the files that could not be read', () => {
     const document = SyftDocument.parse({
-      artifacts: [], descriptor: { name: 'syft', version: '1' },
-      files: [{ location: { path: '/ok' } }, { location: { path: '/bad.jar' }, unknowns: ['java-archive-cataloger: not a zip', 'x'] }, { location: { path: '/none' }, unknowns: [] }],
+      artifacts: [],
+      descriptor: { name: 'syft', version: '1' },
+      files: [
+        { location: { path: '/ok' } },
+        { location: { path: '/bad.jar' }, unknowns: ['java-archive-cataloger: not a zip', 'x'] },
+        { location: { path: '/none' }, unknowns: [] },
+      ],
     })
     expect(mapSyftDocument(document).unreadable).toEqual([{ path: '/bad.jar', reason: 'java-archive-cataloger: not a zip; x' }])
   })
@@ -33,7 +43,11 @@ describe('upstreams', () => {
   it.each([
     ['deb', { metadataType: 'dpkg-db-entry', metadata: { source: 'glibc', sourceVersion: '2' } }, [{ name: 'glibc', version: '2' }]],
     ['apk', { metadataType: 'apk-db-entry', metadata: { originPackage: 'openssl' } }, [{ name: 'openssl', version: null }]],
-    ['rpm', { metadataType: 'rpm-db-entry', metadata: { sourceRpm: 'open-ssl-1.1.1k-7.el8.src.rpm' } }, [{ name: 'open-ssl', version: '1.1.1k-7.el8' }]],
+    [
+      'rpm',
+      { metadataType: 'rpm-db-entry', metadata: { sourceRpm: 'open-ssl-1.1.1k-7.el8.src.rpm' } },
+      [{ name: 'open-ssl', version: '1.1.1k-7.el8' }],
+    ],
     ['rpm of its own source', { name: 'bash', metadataType: 'rpm-db-entry', metadata: { sourceRpm: 'bash-5-1.src.rpm' } }, []],
     ['npm', { metadataType: 'javascript-npm-package', metadata: { source: 'x' } }, []],
   ])('of a package: %s', (_sentence, fields, upstreams) => {
@@ -56,7 +70,13 @@ describe('the match key', () => {
   })
 
   it('of a Java archive depends on its digest, not on what its manifest says of the build', () => {
-    const java = (builtBy: string, digest: string) => matchKeyOf(artifact({ metadataType: 'java-archive', metadata: { manifest: { main: [{ key: 'Built-By', value: builtBy }] }, digest: [{ algorithm: 'sha1', value: digest }] } }))
+    const java = (builtBy: string, digest: string) =>
+      matchKeyOf(
+        artifact({
+          metadataType: 'java-archive',
+          metadata: { manifest: { main: [{ key: 'Built-By', value: builtBy }] }, digest: [{ algorithm: 'sha1', value: digest }] },
+        }),
+      )
     expect(java('alice', 'd')).toBe(java('bob', 'd'))
     expect(java('alice', 'd')).not.toBe(java('alice', 'e'))
   })

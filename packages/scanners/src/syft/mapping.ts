@@ -39,7 +39,17 @@ function mapArtifact(artifact: SyftArtifact, distro: string | null): ReportPacka
     language: artifact.language === undefined || artifact.language === '' ? null : artifact.language,
     upstreams: mapUpstreams(artifact),
     cpes: (artifact.cpes ?? []).map((cpe) => (typeof cpe === 'string' ? cpe : cpe.cpe)),
-    licenses: [...new Set((artifact.licenses ?? []).map((licence) => (typeof licence === 'string' ? licence : licence.spdxExpression === undefined || licence.spdxExpression === '' ? licence.value : licence.spdxExpression)))],
+    licenses: [
+      ...new Set(
+        (artifact.licenses ?? []).map((licence) =>
+          typeof licence === 'string'
+            ? licence
+            : licence.spdxExpression === undefined || licence.spdxExpression === ''
+              ? licence.value
+              : licence.spdxExpression,
+        ),
+      ),
+    ],
     matchKey: matchKeyOf(artifact),
     locations: mapLocations(artifact.locations ?? []),
     foundBy: artifact.foundBy ?? null,
@@ -49,7 +59,8 @@ function mapArtifact(artifact: SyftArtifact, distro: string | null): ReportPacka
 /** Locations as path and layer, each once. */
 export function mapLocations(locations: readonly { path: string; layerID?: string | undefined }[]): Location[] {
   const seen = new Map<string, Location>()
-  for (const { path, layerID } of locations) seen.set(`${path}\0${layerID ?? ''}`, { path, layer: layerID === undefined || layerID === '' ? null : layerID })
+  for (const { path, layerID } of locations)
+    seen.set(`${path}\0${layerID ?? ''}`, { path, layer: layerID === undefined || layerID === '' ? null : layerID })
   return [...seen.values()]
 }
 
@@ -59,7 +70,9 @@ function mapUpstreams({ name, metadata, metadataType }: SyftArtifact): ReportPac
   switch (metadataType) {
     case 'dpkg-db-entry':
     case 'dpkg-archive-entry':
-      return field('source') === '' ? [] : [{ name: field('source'), version: field('sourceVersion') === '' ? null : field('sourceVersion') }]
+      return field('source') === ''
+        ? []
+        : [{ name: field('source'), version: field('sourceVersion') === '' ? null : field('sourceVersion') }]
     case 'apk-db-entry':
       return field('originPackage') === '' ? [] : [{ name: field('originPackage'), version: null }]
     case 'rpm-db-entry':

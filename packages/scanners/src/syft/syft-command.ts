@@ -23,17 +23,32 @@ const catalogueEnvironment = {
 export class SyftCommand implements Cataloguer {
   readonly identity: CataloguerIdentity
 
-  constructor(private readonly program: string, version: string) {
-    this.identity = { cataloguer: 'syft', version, configuration: createHash('sha256').update(JSON.stringify(catalogueEnvironment)).digest('hex').slice(0, 16) }
+  constructor(
+    private readonly program: string,
+    version: string,
+  ) {
+    this.identity = {
+      cataloguer: 'syft',
+      version,
+      configuration: createHash('sha256').update(JSON.stringify(catalogueEnvironment)).digest('hex').slice(0, 16),
+    }
   }
 
   async catalogue(request: CatalogueRequest): Promise<void> {
     const source = `oci-dir:${request.layoutDirectory}`
     // The reference is a stranger's text: it goes by the environment, never as an argument.
-    await this.run(['scan', '-o', 'syft-json', '--', source], request, request.sbomPath, 'catalogue-failed', { SYFT_SOURCE_NAME: request.reference })
+    await this.run(['scan', '-o', 'syft-json', '--', source], request, request.sbomPath, 'catalogue-failed', {
+      SYFT_SOURCE_NAME: request.reference,
+    })
   }
 
-  async convert(request: { sourcePath: string; sbomPath: string; workDirectory: string; limits: EngineLimits; signal: AbortSignal }): Promise<void> {
+  async convert(request: {
+    sourcePath: string
+    sbomPath: string
+    workDirectory: string
+    limits: EngineLimits
+    signal: AbortSignal
+  }): Promise<void> {
     await this.run(['convert', '-o', 'syft-json', '--', request.sourcePath], request, request.sbomPath, 'sbom-invalid')
   }
 
@@ -47,11 +62,23 @@ export class SyftCommand implements Cataloguer {
     const plainPath = join(workDirectory, 'sbom.json')
     try {
       const result = await runTool({
-        tool: 'syft', program: this.program, args, workDirectory, environment: { ...catalogueEnvironment, ...environment },
-        output: { path: plainPath, limitBytes: limits.outputLimitBytes }, timeoutMs: limits.timeoutMs, memoryLimitBytes: limits.memoryLimitBytes, signal,
+        tool: 'syft',
+        program: this.program,
+        args,
+        workDirectory,
+        environment: { ...catalogueEnvironment, ...environment },
+        output: { path: plainPath, limitBytes: limits.outputLimitBytes },
+        timeoutMs: limits.timeoutMs,
+        memoryLimitBytes: limits.memoryLimitBytes,
+        signal,
       })
-      if (result.exitCode !== 0) throw new PharosError(problem, `syft ended with exit code ${result.exitCode}. ${result.stderr.slice(-600)}`.trim())
-      if (result.outputBytes === 0) throw new PharosError('engine-output-invalid', `syft ended with exit code 0 but printed nothing. ${result.stderr.slice(-600)}`.trim())
+      if (result.exitCode !== 0)
+        throw new PharosError(problem, `syft ended with exit code ${result.exitCode}. ${result.stderr.slice(-600)}`.trim())
+      if (result.outputBytes === 0)
+        throw new PharosError(
+          'engine-output-invalid',
+          `syft ended with exit code 0 but printed nothing. ${result.stderr.slice(-600)}`.trim(),
+        )
       await pipeline(createReadStream(plainPath), createGzip({ level: 4 }), createWriteStream(sbomPath, { mode: 0o600 }))
     } finally {
       await rm(plainPath, { force: true })

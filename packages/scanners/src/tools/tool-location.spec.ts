@@ -23,12 +23,20 @@ describe('the location of a tool', () => {
   it('is the configured path, whatever else is there', async () => {
     await fakeProgram(onPath, 'grype', printing('0.121.2'))
     const path = await fakeProgram(configured, 'grype', printing('0.99.0'))
-    expect(await locateTool(toolDefinitions.grype, { ...search, configuredPath: path })).toMatchObject({ outcome: 'found', path, version: '0.99.0', source: 'configured' })
+    expect(await locateTool(toolDefinitions.grype, { ...search, configuredPath: path })).toMatchObject({
+      outcome: 'found',
+      path,
+      version: '0.99.0',
+      source: 'configured',
+    })
   })
 
   it('is not taken elsewhere when the configured path does not work', async () => {
     await fakeProgram(onPath, 'grype', printing('0.121.2'))
-    expect(await locateTool(toolDefinitions.grype, { ...search, configuredPath: join(configured, 'nothing') })).toMatchObject({ outcome: 'unavailable', reason: expect.stringContaining('was configured as') as string })
+    expect(await locateTool(toolDefinitions.grype, { ...search, configuredPath: join(configured, 'nothing') })).toMatchObject({
+      outcome: 'unavailable',
+      reason: expect.stringContaining('was configured as') as string,
+    })
   })
 
   it('is on PATH when that version is supported', async () => {

@@ -6,17 +6,25 @@ import type { ToolDefinition } from './tool-location.js'
 const probeTimeoutMs = 5_000
 const probeOutputLimitBytes = 64 * 1024
 
-export type ToolVersion = { readonly outcome: 'read'; readonly version: string } | { readonly outcome: 'unreadable'; readonly reason: string }
+export type ToolVersion =
+  | { readonly outcome: 'read'; readonly version: string }
+  | { readonly outcome: 'unreadable'; readonly reason: string }
 
 /** Asks a tool for its version. */
 export async function readToolVersion(definition: ToolDefinition, path: string, workDirectory: string): Promise<ToolVersion> {
   try {
     const result = await runTool({
-      tool: definition.name, program: path, args: definition.versionArgs, workDirectory, output: { limitBytes: probeOutputLimitBytes }, timeoutMs: probeTimeoutMs,
+      tool: definition.name,
+      program: path,
+      args: definition.versionArgs,
+      workDirectory,
+      output: { limitBytes: probeOutputLimitBytes },
+      timeoutMs: probeTimeoutMs,
       environment: { GRYPE_CHECK_FOR_APP_UPDATE: 'false', SYFT_CHECK_FOR_APP_UPDATE: 'false' },
     })
     const version = parseToolVersion(result.stdout.toString('utf8'))
-    if (result.exitCode !== 0) return { outcome: 'unreadable', reason: `it ended with exit code ${result.exitCode} when asked for its version.` }
+    if (result.exitCode !== 0)
+      return { outcome: 'unreadable', reason: `it ended with exit code ${result.exitCode} when asked for its version.` }
     return version === undefined ? { outcome: 'unreadable', reason: 'it prints no version.' } : { outcome: 'read', version }
   } catch (error) {
     if (error instanceof PharosError) return { outcome: 'unreadable', reason: error.detail }

@@ -9,7 +9,12 @@ import { parsePackageUrl } from './package-url.js'
 import { TrivyReport } from './schema.js'
 
 function fixture(name: string) {
-  return parseJson(readFileSync(new URL(`./__fixtures__/${name}.json`, import.meta.url)), { schema: TrivyReport, name, limitBytes: 1e6, problem: 'engine-output-invalid' })
+  return parseJson(readFileSync(new URL(`./__fixtures__/${name}.json`, import.meta.url)), {
+    schema: TrivyReport,
+    name,
+    limitBytes: 1e6,
+    problem: 'engine-output-invalid',
+  })
 }
 
 function emptyCatalogue(): Catalogue {
@@ -38,19 +43,33 @@ describe('a report of trivy 0.74.0', () => {
     ])
     // An advisory covers several flaws and is no alias.
     expect(findings.vulnerabilities[0]?.aliases).toEqual(['CVE-2023-4911'])
-    expect(findings.vulnerabilities[0]?.cvss).toEqual([{ source: 'nvd', type: null, version: '3.1', vector: 'CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H', baseScore: 7.8 }])
+    expect(findings.vulnerabilities[0]?.cvss).toEqual([
+      { source: 'nvd', type: null, version: '3.1', vector: 'CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H', baseScore: 7.8 },
+    ])
   })
 
   it('of alpine318 has its findings', () => {
-    expect(map('alpine318').rows.map(([id, name]) => [id, name])).toEqual([['CVE-2023-42366', 'busybox'], ['CVE-2023-5363', 'libcrypto3']])
+    expect(map('alpine318').rows.map(([id, name]) => [id, name])).toEqual([
+      ['CVE-2023-42366', 'busybox'],
+      ['CVE-2023-5363', 'libcrypto3'],
+    ])
   })
 
   it('of npm-lodash has its finding, with path and alias, and the masked secret', () => {
     const { findings, rows } = map('npm-lodash')
     expect(rows).toEqual([['CVE-2021-23337', 'lodash', '4.17.20', 'fixed', '4.17.21', 'high']])
-    expect(findings.vulnerabilities[0]).toMatchObject({ nativeId: 'CVE-2021-23337', aliases: ['CVE-2021-23337', 'GHSA-35jh-r3h4-6jhm'], namespace: 'ghsa:node-pkg', cwes: ['CWE-77', 'CWE-94'] })
-    expect(findings.matches[0]?.locations).toEqual([{ path: '/app/node_modules/lodash/package.json', layer: 'sha256:27b29504ec3bd110474bf6eb61d63cf2423d53e6b99fb803b08aba1bd51a9cbe' }])
-    expect(findings.secrets).toMatchObject([{ rule: 'aws-access-key-id', severity: 'critical', path: '/app/creds.ini', startLine: 1, masked: 'aws_access_key_id = ********' }])
+    expect(findings.vulnerabilities[0]).toMatchObject({
+      nativeId: 'CVE-2021-23337',
+      aliases: ['CVE-2021-23337', 'GHSA-35jh-r3h4-6jhm'],
+      namespace: 'ghsa:node-pkg',
+      cwes: ['CWE-77', 'CWE-94'],
+    })
+    expect(findings.matches[0]?.locations).toEqual([
+      { path: '/app/node_modules/lodash/package.json', layer: 'sha256:27b29504ec3bd110474bf6eb61d63cf2423d53e6b99fb803b08aba1bd51a9cbe' },
+    ])
+    expect(findings.secrets).toMatchObject([
+      { rule: 'aws-access-key-id', severity: 'critical', path: '/app/creds.ini', startLine: 1, masked: 'aws_access_key_id = ********' },
+    ])
   })
 
   it.each(['alpine318', 'debian12-old', 'npm-lodash'])('%s fits the contract', (name) => {
@@ -61,8 +80,28 @@ describe('a report of trivy 0.74.0', () => {
   it('finds the packages of the SBOM again and adds only what it lacks', () => {
     const catalogue = emptyCatalogue()
     const base = { distro: null, language: null, upstreams: [], cpes: [], licenses: [], matchKey: null, foundBy: null }
-    catalogue.add({ ...base, type: 'npm', name: 'lodash', version: '4.17.20', purl: 'pkg:npm/lodash@4.17.20', locations: [{ path: '/other/lodash/package.json', layer: null }] }, 'a')
-    const wanted = catalogue.add({ ...base, type: 'npm', name: 'lodash', version: '4.17.20', purl: 'pkg:npm/lodash@4.17.20', locations: [{ path: '/app/node_modules/lodash/package.json', layer: null }] }, 'b')
+    catalogue.add(
+      {
+        ...base,
+        type: 'npm',
+        name: 'lodash',
+        version: '4.17.20',
+        purl: 'pkg:npm/lodash@4.17.20',
+        locations: [{ path: '/other/lodash/package.json', layer: null }],
+      },
+      'a',
+    )
+    const wanted = catalogue.add(
+      {
+        ...base,
+        type: 'npm',
+        name: 'lodash',
+        version: '4.17.20',
+        purl: 'pkg:npm/lodash@4.17.20',
+        locations: [{ path: '/app/node_modules/lodash/package.json', layer: null }],
+      },
+      'b',
+    )
     const { findings } = map('npm-lodash', catalogue)
     expect(findings.matches[0]?.package).toBe(wanted)
     expect(catalogue.packages.map(({ name }) => name)).toEqual(['lodash', 'lodash', 'demo'])
@@ -70,13 +109,41 @@ describe('a report of trivy 0.74.0', () => {
 
   it('maps misconfigurations that failed', () => {
     const report = TrivyReport.parse({
-      SchemaVersion: 2, ArtifactType: 'container_image',
-      Results: [{ Target: 'image', Class: 'config', Misconfigurations: [
-        { ID: 'DS-0002', Title: 'root', Description: 'd', Message: 'm', Resolution: 'r', Severity: 'HIGH', Status: 'FAIL', PrimaryURL: 'https://a', References: ['https://a', 'https://b'] },
-        { ID: 'DS-0001', Status: 'PASS' },
-      ] }],
+      SchemaVersion: 2,
+      ArtifactType: 'container_image',
+      Results: [
+        {
+          Target: 'image',
+          Class: 'config',
+          Misconfigurations: [
+            {
+              ID: 'DS-0002',
+              Title: 'root',
+              Description: 'd',
+              Message: 'm',
+              Resolution: 'r',
+              Severity: 'HIGH',
+              Status: 'FAIL',
+              PrimaryURL: 'https://a',
+              References: ['https://a', 'https://b'],
+            },
+            { ID: 'DS-0001', Status: 'PASS' },
+          ],
+        },
+      ],
     })
-    expect(mapTrivyReport(report, emptyCatalogue()).misconfigurations).toEqual([{ check: 'DS-0002', title: 'root', description: 'd', message: 'm', resolution: 'r', severity: 'high', target: 'image', urls: ['https://a', 'https://b'] }])
+    expect(mapTrivyReport(report, emptyCatalogue()).misconfigurations).toEqual([
+      {
+        check: 'DS-0002',
+        title: 'root',
+        description: 'd',
+        message: 'm',
+        resolution: 'r',
+        severity: 'high',
+        target: 'image',
+        urls: ['https://a', 'https://b'],
+      },
+    ])
   })
 
   it('that is cut in half is refused', () => {
@@ -100,7 +167,10 @@ describe('maskSecret', () => {
 
 describe('parsePackageUrl', () => {
   it.each([
-    ['pkg:deb/debian/zlib1g@1.2.13.dfsg-1?arch=amd64&distro=debian-12.1&epoch=1', { type: 'deb', name: 'zlib1g', version: '1:1.2.13.dfsg-1' }],
+    [
+      'pkg:deb/debian/zlib1g@1.2.13.dfsg-1?arch=amd64&distro=debian-12.1&epoch=1',
+      { type: 'deb', name: 'zlib1g', version: '1:1.2.13.dfsg-1' },
+    ],
     ['pkg:deb/debian/libc6@2.36-9%2Bdeb12u1?arch=amd64', { type: 'deb', name: 'libc6', version: '2.36-9+deb12u1' }],
     ['pkg:npm/%40scope/name@1.0.0', { type: 'npm', name: '@scope/name', version: '1.0.0' }],
     ['pkg:golang/golang.org/x/net@v0.16.0', { type: 'go-module', name: 'golang.org/x/net', version: 'v0.16.0' }],

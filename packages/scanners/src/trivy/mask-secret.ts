@@ -9,5 +9,8 @@ const lineLimitCharacters = 200
 export function maskSecret(match: string | null | undefined): string {
   const line = (match ?? '').split('\n')[0] ?? ''
   if (!line.includes('***')) return '********'
-  return line.replace(tokenRun, '********').replace(/\*{9,}/g, '********').slice(0, lineLimitCharacters)
+  return line
+    .replace(tokenRun, '********')
+    .replace(/\*{9,}/g, '********')
+    .slice(0, lineLimitCharacters)
 }

@@ -9,7 +9,15 @@ import { TrivyReport } from './schema.js'
 import { readTrivyDatabase } from './trivy-database.js'
 
 /** Flags that keep every run off the network (reference: Trivy 0.74.0, pkg/flag). */
-const offlineFlags = ['--skip-db-update', '--skip-java-db-update', '--skip-check-update', '--offline-scan', '--skip-version-check', '--disable-telemetry', '--skip-vex-repo-update'] as const
+const offlineFlags = [
+  '--skip-db-update',
+  '--skip-java-db-update',
+  '--skip-check-update',
+  '--offline-scan',
+  '--skip-version-check',
+  '--disable-telemetry',
+  '--skip-vex-repo-update',
+] as const
 
 /** A Trivy server that holds the database; the client still reads the image itself. */
 export interface TrivyServer {
@@ -22,7 +30,11 @@ export interface TrivyServer {
 export class TrivyCommand implements Scanner {
   readonly engine = 'trivy'
 
-  constructor(private readonly program: string, readonly version: string, private readonly server?: TrivyServer) {}
+  constructor(
+    private readonly program: string,
+    readonly version: string,
+    private readonly server?: TrivyServer,
+  ) {}
 
   async scan(request: ScanRequest): Promise<EngineFindings> {
     const { layoutDirectory, workDirectory, limits, signal } = request
@@ -32,13 +44,28 @@ export class TrivyCommand implements Scanner {
     try {
       const database = await this.prepareCache(cacheDirectory, request.databaseDirectory)
       const result = await runTool({
-        tool: 'trivy', program: this.program, workDirectory, args: this.arguments(layoutDirectory, cacheDirectory),
+        tool: 'trivy',
+        program: this.program,
+        workDirectory,
+        args: this.arguments(layoutDirectory, cacheDirectory),
         environment: this.server?.token === undefined ? {} : { TRIVY_TOKEN: this.server.token },
-        output: { path: reportPath, limitBytes: limits.outputLimitBytes }, timeoutMs: limits.timeoutMs, memoryLimitBytes: limits.memoryLimitBytes, signal,
+        output: { path: reportPath, limitBytes: limits.outputLimitBytes },
+        timeoutMs: limits.timeoutMs,
+        memoryLimitBytes: limits.memoryLimitBytes,
+        signal,
       })
       if (result.exitCode !== 0) throw trivyProblem(result.exitCode, result.stderr)
-      if (result.outputBytes === 0) throw new PharosError('engine-output-invalid', `trivy ended with exit code 0 but printed nothing. ${result.stderr.slice(-600)}`.trim())
-      const report = await readJsonFile(reportPath, { schema: TrivyReport, name: 'The report of trivy', limitBytes: limits.outputLimitBytes, problem: 'engine-output-invalid' })
+      if (result.outputBytes === 0)
+        throw new PharosError(
+          'engine-output-invalid',
+          `trivy ended with exit code 0 but printed nothing. ${result.stderr.slice(-600)}`.trim(),
+        )
+      const report = await readJsonFile(reportPath, {
+        schema: TrivyReport,
+        name: 'The report of trivy',
+        limitBytes: limits.outputLimitBytes,
+        problem: 'engine-output-invalid',
+      })
       const findings = mapTrivyReport(report, request.catalogue)
       return { ...findings, engineVersion: findings.engineVersion ?? this.version, database }
     } finally {
@@ -51,7 +78,8 @@ export class TrivyCommand implements Scanner {
   private async prepareCache(cacheDirectory: string, databaseDirectory: string | null): Promise<UsedDatabase | null> {
     await mkdir(cacheDirectory, { recursive: true })
     if (this.server !== undefined) return null
-    if (databaseDirectory === null) throw new PharosError('database-missing', 'No vulnerability database for trivy has been imported or downloaded yet.')
+    if (databaseDirectory === null)
+      throw new PharosError('database-missing', 'No vulnerability database for trivy has been imported or downloaded yet.')
     const database = await readTrivyDatabase(databaseDirectory)
     await symlink(join(databaseDirectory, 'db'), join(cacheDirectory, 'db'))
     return database
@@ -59,18 +87,37 @@ export class TrivyCommand implements Scanner {
 
   private arguments(layoutDirectory: string, cacheDirectory: string): string[] {
     return [
-      'image', '--input', layoutDirectory, '--format', 'json', '--list-all-pkgs', '--scanners', 'vuln,misconfig,secret', '--image-config-scanners', 'misconfig,secret',
-      '--cache-dir', cacheDirectory, ...offlineFlags, ...(this.server === undefined ? [] : ['--server', this.server.url]), '--no-progress',
+      'image',
+      '--input',
+      layoutDirectory,
+      '--format',
+      'json',
+      '--list-all-pkgs',
+      '--scanners',
+      'vuln,misconfig,secret',
+      '--image-config-scanners',
+      'misconfig,secret',
+      '--cache-dir',
+      cacheDirectory,
+      ...offlineFlags,
+      ...(this.server === undefined ? [] : ['--server', this.server.url]),
+      '--no-progress',
     ]
   }
 }
 
 const patterns = [
   [/no space left on device/i, 'disk-full'],
-  [/(?:database error|db error).*(?:first run|cannot be skipped)|--skip-db-update cannot be specified on the first run/i, 'database-missing'],
+  [
+    /(?:database error|db error).*(?:first run|cannot be skipped)|--skip-db-update cannot be specified on the first run/i,
+    'database-missing',
+  ],
   [/invalid database|checksum error|db corrupted|unexpected EOF.*bbolt|file size too small/i, 'database-damaged'],
   [/schema version|the version of the database/i, 'database-unsupported'],
-  [/unable to (?:open|initialize).*(?:image|layout|archive)|failed to (?:parse|extract).*(?:layer|image)|unsupported MediaType/i, 'image-corrupt'],
+  [
+    /unable to (?:open|initialize).*(?:image|layout|archive)|failed to (?:parse|extract).*(?:layer|image)|unsupported MediaType/i,
+    'image-corrupt',
+  ],
   [/connection refused|unable to reach|twirp error/i, 'engine-unavailable'],
 ] as const
 

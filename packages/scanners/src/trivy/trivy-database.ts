@@ -17,9 +17,15 @@ const databaseFile = 'trivy.db'
 /** Reads what a Trivy database says of itself. @throws PharosError `database-missing`, `database-damaged`, `database-unsupported` */
 export async function readTrivyDatabase(directory: string): Promise<UsedDatabase> {
   const metadata = await readMetadata(directory)
-  if (metadata.Version !== supportedVersion) throw new PharosError('database-unsupported', `Trivy's database has version ${metadata.Version}; ${supportedVersion} is read.`)
+  if (metadata.Version !== supportedVersion)
+    throw new PharosError('database-unsupported', `Trivy's database has version ${metadata.Version}; ${supportedVersion} is read.`)
   if (!(await hasBoltMagic(join(directory, 'db', databaseFile)))) throw new PharosError('database-damaged', 'trivy.db is not a database.')
-  return { schemaVersion: `v${metadata.Version}`, builtAt: timestampOrNull(metadata.UpdatedAt), checksum: null, isSample: await exists(join(directory, 'db', `${sampleDatabaseMarker}.json`)) }
+  return {
+    schemaVersion: `v${metadata.Version}`,
+    builtAt: timestampOrNull(metadata.UpdatedAt),
+    checksum: null,
+    isSample: await exists(join(directory, 'db', `${sampleDatabaseMarker}.json`)),
+  }
 }
 
 /** Databases of Trivy: archives of `db/trivy.db` and `db/metadata.json`, tar or tar.gz. */
@@ -32,11 +38,19 @@ export class TrivyDatabases {
    */
   async import(archivePath: string, directory: string, workDirectory: string, signal?: AbortSignal): Promise<DatabaseStatus> {
     const names = await this.names(archivePath, workDirectory, signal)
-    const wanted = names.filter((name) => [databaseFile, 'metadata.json', `${sampleDatabaseMarker}.json`].some((file) => name.replace(/^\.\//, '') === file || name.replace(/^\.\//, '') === `db/${file}`))
+    const wanted = names.filter((name) =>
+      [databaseFile, 'metadata.json', `${sampleDatabaseMarker}.json`].some(
+        (file) => name.replace(/^\.\//, '') === file || name.replace(/^\.\//, '') === `db/${file}`,
+      ),
+    )
     const target = wanted.some((name) => name.includes('db/')) ? directory : join(directory, 'db')
     await mkdir(target, { recursive: true })
     if (wanted.length > 0) {
-      await this.tar(['-x', '-f', archivePath, '-C', target, '--no-same-owner', '--no-same-permissions', '--', ...wanted], workDirectory, signal)
+      await this.tar(
+        ['-x', '-f', archivePath, '-C', target, '--no-same-owner', '--no-same-permissions', '--', ...wanted],
+        workDirectory,
+        signal,
+      )
     }
     return this.status(directory)
   }
@@ -45,7 +59,8 @@ export class TrivyDatabases {
     try {
       return { ...(await readTrivyDatabase(directory)), engine: 'trivy', directory }
     } catch (error) {
-      if (error instanceof PharosError && error.code === 'database-missing') throw new PharosError('database-damaged', 'The archive holds no trivy.db with its metadata.json.', { cause: error })
+      if (error instanceof PharosError && error.code === 'database-missing')
+        throw new PharosError('database-damaged', 'The archive holds no trivy.db with its metadata.json.', { cause: error })
       throw error
     }
   }
@@ -58,7 +73,13 @@ export class TrivyDatabases {
 
   private async tar(args: string[], workDirectory: string, signal: AbortSignal | undefined): Promise<string> {
     const result = await runTool({
-      tool: 'tar', program: this.tarProgram, args, workDirectory, output: { limitBytes: outputLimitBytes }, timeoutMs: importTimeoutMs, ...(signal === undefined ? {} : { signal }),
+      tool: 'tar',
+      program: this.tarProgram,
+      args,
+      workDirectory,
+      output: { limitBytes: outputLimitBytes },
+      timeoutMs: importTimeoutMs,
+      ...(signal === undefined ? {} : { signal }),
     })
     if (result.exitCode === 0) return result.stdout.toString('utf8')
     if (/no space left on device/i.test(result.stderr)) throw new PharosError('disk-full', 'There is no room for the database of trivy.')

@@ -44,7 +44,8 @@ export class CataloguePhase {
       if (task.sbomDigest !== null) return this.posted(attempt, signal)
       if (resolved.hasCatalogue) return this.stored(attempt, signal)
       if (pulled === null) throw new PharosError('internal-error', 'There is neither a catalogue nor an image to make one of.')
-      if (this.tools.mode.kind === 'none' && task.engines.includes('trivy') && this.tools.trivy.outcome === 'found') return withoutCataloguer()
+      if (this.tools.mode.kind === 'none' && task.engines.includes('trivy') && this.tools.trivy.outcome === 'found')
+        return withoutCataloguer()
       return this.made(attempt, resolved, pulled, signal)
     })
   }
@@ -52,7 +53,14 @@ export class CataloguePhase {
   private async stored(attempt: ScanAttempt, signal: AbortSignal): Promise<Catalogued> {
     const sbomPath = join(attempt.workDirectory, 'sbom.json.gz')
     await this.results.getSbom(attempt.key, sbomPath, signal)
-    return { catalogue: await this.read(sbomPath), sbomPath, identity: this.tools.cataloguer, isReused: true, uploaded: Promise.resolve(), upload: null }
+    return {
+      catalogue: await this.read(sbomPath),
+      sbomPath,
+      identity: this.tools.cataloguer,
+      isReused: true,
+      uploaded: Promise.resolve(),
+      upload: null,
+    }
   }
 
   private async posted(attempt: ScanAttempt, signal: AbortSignal): Promise<Catalogued> {
@@ -77,9 +85,15 @@ export class CataloguePhase {
     return this.kept(attempt, sbomPath, cataloguer.identity, signal)
   }
 
-  private async kept(attempt: ScanAttempt, sbomPath: string, identity: CataloguerIdentity | null, signal: AbortSignal): Promise<Catalogued> {
+  private async kept(
+    attempt: ScanAttempt,
+    sbomPath: string,
+    identity: CataloguerIdentity | null,
+    signal: AbortSignal,
+  ): Promise<Catalogued> {
     const catalogue = await this.read(sbomPath)
-    const upload = async (uploadSignal: AbortSignal): Promise<void> => this.results.putSbom(attempt.key, await readFile(sbomPath), uploadSignal)
+    const upload = async (uploadSignal: AbortSignal): Promise<void> =>
+      this.results.putSbom(attempt.key, await readFile(sbomPath), uploadSignal)
     const uploaded = upload(attempt.lease.signal)
     // The report waits for it and has its error; until then nobody listens.
     uploaded.catch(() => undefined)
@@ -97,13 +111,34 @@ export class CataloguePhase {
   }
 }
 
-function catalogueWith(cataloguer: Cataloguer, attempt: ScanAttempt, { image }: ResolvedRun, pulled: PulledImage, sbomPath: string, limits: EngineLimits, signal: AbortSignal): Promise<void> {
+function catalogueWith(
+  cataloguer: Cataloguer,
+  attempt: ScanAttempt,
+  { image }: ResolvedRun,
+  pulled: PulledImage,
+  sbomPath: string,
+  limits: EngineLimits,
+  signal: AbortSignal,
+): Promise<void> {
   return cataloguer.catalogue({
-    layoutDirectory: pulled.layoutDirectory, manifestDigest: image.digest, platform: image.platform, reference: attempt.claim.task.reference ?? image.digest,
-    sbomPath, workDirectory: attempt.workDirectory, limits, signal,
+    layoutDirectory: pulled.layoutDirectory,
+    manifestDigest: image.digest,
+    platform: image.platform,
+    reference: attempt.claim.task.reference ?? image.digest,
+    sbomPath,
+    workDirectory: attempt.workDirectory,
+    limits,
+    signal,
   })
 }
 
 function withoutCataloguer(): Catalogued {
-  return { catalogue: new Catalogue({ name: 'none', version: '' }, null, []), sbomPath: null, identity: null, isReused: false, uploaded: Promise.resolve(), upload: null }
+  return {
+    catalogue: new Catalogue({ name: 'none', version: '' }, null, []),
+    sbomPath: null,
+    identity: null,
+    isReused: false,
+    uploaded: Promise.resolve(),
+    upload: null,
+  }
 }

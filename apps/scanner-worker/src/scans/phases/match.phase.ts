@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common'
-import { type EngineName, type EngineReport, type FailureReason, type GenerationRef, PharosError, type ProblemCode } from '@pharos/contracts'
+import {
+  type EngineName,
+  type EngineReport,
+  type FailureReason,
+  type GenerationRef,
+  PharosError,
+  type ProblemCode,
+} from '@pharos/contracts'
 import type { PulledImage } from '@pharos/registry'
 import type { EngineFindings, Scanner } from '@pharos/scanners'
 import { InjectConfiguration, PharosLogger } from '@pharos/service-kit'
@@ -49,7 +56,13 @@ export class MatchPhase {
     })
   }
 
-  private async scan(engine: EngineName, attempt: ScanAttempt, catalogued: Catalogued, pulled: PulledImage | null, signal: AbortSignal): Promise<EngineReport> {
+  private async scan(
+    engine: EngineName,
+    attempt: ScanAttempt,
+    catalogued: Catalogued,
+    pulled: PulledImage | null,
+    signal: AbortSignal,
+  ): Promise<EngineReport> {
     attempt.lease.describe(engine)
     const scanner = await this.scanner(engine, attempt)
     const generation = this.generation(attempt, engine)
@@ -57,8 +70,12 @@ export class MatchPhase {
     try {
       const { engines, timeouts } = this.configuration
       const findings = await scanner.scan({
-        sbomPath: catalogued.sbomPath ?? '', layoutDirectory: pulled?.layoutDirectory ?? null, catalogue: catalogued.catalogue, databaseDirectory: held?.directory ?? null,
-        workDirectory: attempt.workDirectory, signal,
+        sbomPath: catalogued.sbomPath ?? '',
+        layoutDirectory: pulled?.layoutDirectory ?? null,
+        catalogue: catalogued.catalogue,
+        databaseDirectory: held?.directory ?? null,
+        workDirectory: attempt.workDirectory,
+        signal,
         limits: { timeoutMs: timeouts.matchMs, memoryLimitBytes: engines.memoryLimitBytes, outputLimitBytes: engines.outputLimitBytes },
       })
       return foundReport(engine, scanner, findings, generation, unreadableReasons(engine, catalogued))
@@ -73,7 +90,8 @@ export class MatchPhase {
 
   private async hold(engine: EngineName, generation: GenerationRef | undefined): Promise<HeldGeneration | null> {
     if (!this.engines.needsGeneration(engine)) return null
-    if (generation === undefined) throw new PharosError('database-missing', `No vulnerability database for ${engine} is active: import one, or wait for its download.`)
+    if (generation === undefined)
+      throw new PharosError('database-missing', `No vulnerability database for ${engine} is active: import one, or wait for its download.`)
     return this.generations.hold(generation)
   }
 
@@ -86,32 +104,64 @@ export class MatchPhase {
 function unreadableReasons(engine: EngineName, { catalogue }: Catalogued): FailureReason[] {
   if (engine === 'trivy' || catalogue.unreadable.length === 0) return []
   const [first] = catalogue.unreadable
-  return [{
-    code: 'catalogue-failed', detail: `${catalogue.unreadable.length} files could not be read, e.g. ${first?.path ?? ''}: ${first?.reason ?? ''}`.slice(0, 2000),
-    paths: catalogue.unreadable.slice(0, namedLimit).map(({ path }) => path),
-  }]
+  return [
+    {
+      code: 'catalogue-failed',
+      detail: `${catalogue.unreadable.length} files could not be read, e.g. ${first?.path ?? ''}: ${first?.reason ?? ''}`.slice(0, 2000),
+      paths: catalogue.unreadable.slice(0, namedLimit).map(({ path }) => path),
+    },
+  ]
 }
 
-function foundReport(engine: EngineName, scanner: Scanner, findings: EngineFindings, generation: GenerationRef | undefined, unreadable: FailureReason[]): EngineReport {
+function foundReport(
+  engine: EngineName,
+  scanner: Scanner,
+  findings: EngineFindings,
+  generation: GenerationRef | undefined,
+  unreadable: FailureReason[],
+): EngineReport {
   const reasons = [...findings.reasons, ...unreadable].slice(0, 100)
   return {
-    engine, status: reasons.length === 0 ? 'complete' : 'partial', engineVersion: findings.engineVersion ?? scanner.version, database: databaseOf(generation, findings), reasons,
-    vulnerabilities: findings.vulnerabilities, matches: findings.matches, secrets: findings.secrets, misconfigurations: findings.misconfigurations,
+    engine,
+    status: reasons.length === 0 ? 'complete' : 'partial',
+    engineVersion: findings.engineVersion ?? scanner.version,
+    database: databaseOf(generation, findings),
+    reasons,
+    vulnerabilities: findings.vulnerabilities,
+    matches: findings.matches,
+    secrets: findings.secrets,
+    misconfigurations: findings.misconfigurations,
   }
 }
 
 function databaseOf(generation: GenerationRef | undefined, { database }: Pick<EngineFindings, 'database'>): EngineReport['database'] {
   if (generation === undefined) return database === null ? null : { ...database, generationId: null, isStale: false }
   return {
-    generationId: generation.id, schemaVersion: database?.schemaVersion ?? generation.schemaVersion, builtAt: database?.builtAt ?? generation.builtAt, checksum: generation.checksum,
-    isSample: generation.isSample || (database?.isSample ?? false), isStale: generation.isStale,
+    generationId: generation.id,
+    schemaVersion: database?.schemaVersion ?? generation.schemaVersion,
+    builtAt: database?.builtAt ?? generation.builtAt,
+    checksum: generation.checksum,
+    isSample: generation.isSample || (database?.isSample ?? false),
+    isStale: generation.isStale,
   }
 }
 
 function failedReport(engine: EngineName, error: PharosError, generation: GenerationRef | undefined): EngineReport {
   return {
-    engine, status: unavailableCodes.has(error.code) ? 'unavailable' : 'failed', engineVersion: null, database: databaseOf(generation, { database: null }),
-    reasons: [{ code: error.code, detail: error.detail.slice(0, 2000), ...(error.paths === undefined ? {} : { paths: error.paths.slice(0, namedLimit) }) }],
-    vulnerabilities: [], matches: [], secrets: [], misconfigurations: [],
+    engine,
+    status: unavailableCodes.has(error.code) ? 'unavailable' : 'failed',
+    engineVersion: null,
+    database: databaseOf(generation, { database: null }),
+    reasons: [
+      {
+        code: error.code,
+        detail: error.detail.slice(0, 2000),
+        ...(error.paths === undefined ? {} : { paths: error.paths.slice(0, namedLimit) }),
+      },
+    ],
+    vulnerabilities: [],
+    matches: [],
+    secrets: [],
+    misconfigurations: [],
   }
 }

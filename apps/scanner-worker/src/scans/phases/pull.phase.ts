@@ -31,10 +31,14 @@ export class PullPhase {
   async pull(attempt: ScanAttempt, resolved: ResolvedRun): Promise<PulledImage> {
     return this.phases.run(attempt, 'pull', this.configuration.timeouts.pullMs, async (signal) => {
       const remote = resolved.remote ?? (await this.findAgain(attempt, resolved.image, signal))
-      const pulled = await attempt.registry.use(remote.reference.registry, (client) => client.pull(remote, {
-        blobCache: this.blobCache, layoutDirectory: join(attempt.workDirectory, 'layout'), signal,
-        onProgress: ({ blobsDone, blobsTotal }) => attempt.lease.describe(`${blobsDone} of ${blobsTotal} blobs`),
-      }))
+      const pulled = await attempt.registry.use(remote.reference.registry, (client) =>
+        client.pull(remote, {
+          blobCache: this.blobCache,
+          layoutDirectory: join(attempt.workDirectory, 'layout'),
+          signal,
+          onProgress: ({ blobsDone, blobsTotal }) => attempt.lease.describe(`${blobsDone} of ${blobsTotal} blobs`),
+        }),
+      )
       // What follows needs no registry: its place is for others.
       await attempt.registry.close()
       return pulled

@@ -55,12 +55,20 @@ export function buildReport({ resolved, pulled, catalogued, engines }: ReportPar
   return {
     reportVersion: 1,
     image: resolved.image,
-    config: pulled === null ? null : {
-      os: pulled.config.platform.os, architecture: pulled.config.platform.architecture, createdAt: pulled.config.created, labels: pulled.config.labels, diffIds: pulled.config.diffIds,
-      history: pulled.config.history.map(({ createdBy, created, isEmptyLayer }) => ({ createdBy, createdAt: created, isEmptyLayer })),
-    },
+    config:
+      pulled === null
+        ? null
+        : {
+            os: pulled.config.platform.os,
+            architecture: pulled.config.platform.architecture,
+            createdAt: pulled.config.created,
+            labels: pulled.config.labels,
+            diffIds: pulled.config.diffIds,
+            history: pulled.config.history.map(({ createdBy, created, isEmptyLayer }) => ({ createdBy, createdAt: created, isEmptyLayer })),
+          },
     distro: catalogue.distro,
-    catalogue: identity === null ? null : { ...identity, packageCount: catalogue.packages.length, unreadable: [...catalogue.unreadable], isReused },
+    catalogue:
+      identity === null ? null : { ...identity, packageCount: catalogue.packages.length, unreadable: [...catalogue.unreadable], isReused },
     packages: catalogue.packages,
     engines,
   }

@@ -19,12 +19,17 @@ export interface ResolvedRun {
 /** Finds the manifest that a reference means, and asks results-service whether it is to be scanned now. */
 @Injectable()
 export class ResolvePhase {
-  constructor(private readonly phases: PhaseRunner, private readonly results: ResultsClient, @InjectConfiguration() private readonly configuration: WorkerConfiguration) {}
+  constructor(
+    private readonly phases: PhaseRunner,
+    private readonly results: ResultsClient,
+    @InjectConfiguration() private readonly configuration: WorkerConfiguration,
+  ) {}
 
   async run(attempt: ScanAttempt): Promise<ResolvedRun | Exclude<ResolveDecision, { decision: 'run' }>> {
     const { claim } = attempt
     // A rescan of a stored image: the run was decided with the claim.
-    if (claim.resolved !== null && claim.runId !== null) return { decision: 'run', image: claim.resolved, hasCatalogue: claim.hasCatalogue, remote: null }
+    if (claim.resolved !== null && claim.runId !== null)
+      return { decision: 'run', image: claim.resolved, hasCatalogue: claim.hasCatalogue, remote: null }
     return this.phases.run(attempt, 'resolve', this.configuration.timeouts.resolveMs, async (signal) => {
       const remote = claim.resolved === null ? await this.find(attempt, signal) : null
       const image = claim.resolved ?? mapRemoteImage(remote ?? unresolved())
@@ -47,8 +52,14 @@ function unresolved(): never {
 /** The registry client's view of an image in the contract's words. */
 export function mapRemoteImage(remote: RemoteImage): ResolvedImage {
   return {
-    digest: remote.manifestDigest, indexDigest: remote.indexDigest, mediaType: remote.mediaType, platform: formatPlatform(remote.platform), configDigest: remote.configDigest,
-    sizeBytes: remote.sizeBytes, layers: remote.layers, annotations: remote.annotations,
+    digest: remote.manifestDigest,
+    indexDigest: remote.indexDigest,
+    mediaType: remote.mediaType,
+    platform: formatPlatform(remote.platform),
+    configDigest: remote.configDigest,
+    sizeBytes: remote.sizeBytes,
+    layers: remote.layers,
+    annotations: remote.annotations,
     reference: { registry: remote.reference.registry, repository: remote.reference.path, tag: remote.reference.tag },
     indexPlatforms: [],
   }
