@@ -16,7 +16,12 @@ export class ScanQueues implements OnApplicationShutdown {
   private readonly queues: Readonly<Record<QueueName, Queue<ScanJob>>>
 
   constructor(@InjectRedis() private readonly redis: Redis) {
-    const open = (name: QueueName) => new Queue<ScanJob>(name, { connection: redis, prefix: queuePrefix, skipVersionCheck: true })
+    const open = (name: QueueName) => {
+      const queue = new Queue<ScanJob>(name, { connection: redis, prefix: queuePrefix, skipVersionCheck: true })
+      // The shared connection logs its own troubles; without a listener BullMQ prints them once more.
+      queue.on('error', () => undefined)
+      return queue
+    }
     this.queues = { 'scan-interactive': open('scan-interactive'), scan: open('scan') }
   }
 
