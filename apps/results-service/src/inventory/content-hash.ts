@@ -2,7 +2,12 @@ import { hash } from 'node:crypto'
 
 /** The upper 128 bits of a SHA-256, in the form of a UUID, which PostgreSQL keeps in 16 bytes: a short key for values of any length. */
 export function contentHash(...parts: readonly unknown[]): string {
-  return uuidOf(hash('sha256', JSON.stringify(parts), 'hex'))
+  return textHash(JSON.stringify(parts))
+}
+
+/** The same of a text as it stands. */
+export function textHash(text: string): string {
+  return uuidOf(hash('sha256', text, 'hex'))
 }
 
 /** 32 or more hex digits as a UUID. */

@@ -63,6 +63,6 @@ const reads = [
     VulnerabilitiesController,
   ],
   providers: [...stores, ...reads, AuditLog, { provide: SBOM_STORAGE, useClass: PostgresSbomStorageStrategy }, { provide: ScanStorage, useClass: InventoryStorage }],
-  exports: [ScanStorage, CatalogueStore, GenerationStore, ImageView, ScanResultView],
+  exports: [ScanStorage, CatalogueStore, GenerationStore, GenerationsService, ImageView, ScanResultView],
 })
 export class InventoryModule {}

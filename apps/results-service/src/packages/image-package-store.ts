@@ -3,7 +3,7 @@ import type { Location, ReportPackage } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { plainArray, textArray } from '../ingest/array-parameter.js'
-import { contentHash } from '../inventory/content-hash.js'
+import { textHash } from '../inventory/content-hash.js'
 
 /** A package at a place of an image. */
 export interface PackageOccurrence {
@@ -29,7 +29,7 @@ export class ImagePackageStore {
   async store(tx: Transaction, imageId: number, occurrences: readonly PackageOccurrence[], former: { hash: string | null; isWhole: boolean }) {
     const items = [...occurrences].sort((one, other) => (one.occurrence < other.occurrence ? -1 : 1))
     const details = items.map(({ detail }) => JSON.stringify(detail))
-    const hash = contentHash(items.map(({ occurrence, packageId }) => [occurrence, packageId]), details)
+    const hash = textHash(items.map(({ occurrence, packageId }, position) => `${occurrence} ${packageId} ${details[position]}`).join('\n'))
     if (hash === former.hash) return { hash, count: null }
     await tx.query(
       `insert into image_package (image_id, occurrence, package_id, detail) select $1, o, p, d::json from unnest($2::uuid[], $3::int8[], $4::text[]) as t(o, p, d)

@@ -4,7 +4,7 @@ import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { plainArray, textArray } from '../ingest/array-parameter.js'
 import { engineCode, fixStateCode } from '../inventory/column-codes.js'
-import { contentHash } from '../inventory/content-hash.js'
+import { textHash } from '../inventory/content-hash.js'
 
 /** A match of an engine: which package, which vulnerability, and what the engine said. */
 export interface WantedMatch {
@@ -13,24 +13,21 @@ export interface WantedMatch {
   readonly match: ReportMatch
 }
 
-interface Known {
-  readonly id: number
-  readonly contentHash: string
-  readonly sinceGeneration: string | null
-}
+/** How a wanted match stands to the open one of its key. */
+type Standing = 'missing' | 'same' | 'replaced' | 'ended'
 
 interface Wanted extends WantedMatch {
   readonly body: string
   readonly contentHash: string
 }
 
-interface MatchRow {
-  id: string
-  package_id: string
-  vulnerability_id: string
-  content_hash: string
-  since_generation: string | null
+interface Found {
+  /** 0 when none is open. */
+  readonly id: number
+  readonly standing: Standing
 }
+
+const standings: Readonly<Record<string, Standing>> = { m: 'missing', s: 'same', r: 'replaced', e: 'ended' }
 
 /** Matches of packages: fix and details are kept once for a package and not once for an image. */
 @Injectable()
@@ -40,86 +37,76 @@ export class MatchStore {
    * ends the open interval of a match and begins the next; news of the same generation replaces what is stored.
    */
   async ensure(tx: Transaction, engine: EngineName, generationId: string | null, matches: readonly WantedMatch[]): Promise<Map<string, number>> {
-    const wanted = new Map<string, Wanted>()
-    for (const item of matches) {
-      const { fixState, fixVersions, fixAvailable, details } = item.match
-      const body = JSON.stringify({ fixVersions, fixAvailable, details })
-      wanted.set(matchKey(item.packageId, item.vulnerabilityId), { ...item, body, contentHash: contentHash(fixState, body) })
-    }
-    if (wanted.size === 0) return new Map()
-    let known = await this.load(tx, engine, [...wanted.values()])
-    const changed = [...wanted].filter(([key, want]) => known.has(key) && known.get(key)?.contentHash !== want.contentHash).sort(byIdOf(known))
-    const replaced = changed.filter(([key]) => known.get(key)?.sinceGeneration === generationId)
-    const ended = changed.filter(([key]) => known.get(key)?.sinceGeneration !== generationId)
-    if (replaced.length > 0) await this.replace(tx, replaced, known)
-    if (ended.length > 0) await this.end(tx, ended, known, generationId)
-    const missing = [...wanted].filter(([key]) => !known.has(key)).concat(ended)
+    const unique = new Map(matches.map((item) => [matchKey(item.packageId, item.vulnerabilityId), item]))
+    if (unique.size === 0) return new Map()
+    const wanted = [...unique.values()].map(wantedOf).sort((one, other) => one.packageId - other.packageId || one.vulnerabilityId - other.vulnerabilityId)
+    let found = await this.load(tx, engine, generationId, wanted)
+    const of = (standing: Standing): number[] => [...found.keys()].filter((position) => found[position]?.standing === standing)
+    const items = (positions: readonly number[]): Wanted[] => positions.flatMap((position) => wanted[position] ?? [])
+    const ids = (positions: readonly number[]): string => plainArray(positions.map((position) => found[position]?.id ?? null))
+    const replaced = of('replaced')
+    const ended = of('ended')
+    const missing = [...of('missing'), ...ended].sort((one, other) => one - other)
+    if (replaced.length > 0) await this.replace(tx, ids(replaced), items(replaced))
+    if (ended.length > 0) await this.end(tx, ids(ended), generationId)
     if (missing.length > 0) {
-      const inserted = await this.insert(tx, engine, generationId, missing.map(([, want]) => want))
-      for (const [key] of ended) known.delete(key)
-      for (const [key, row] of inserted) known.set(key, row)
-      // What another transaction inserted meanwhile has committed by now.
-      if (known.size < wanted.size) known = await this.load(tx, engine, [...wanted.values()])
+      await this.insert(tx, engine, generationId, items(missing))
+      found = await this.load(tx, engine, generationId, wanted)
     }
-    return new Map([...known].map(([key, row]) => [key, row.id]))
+    return new Map(wanted.map((item, position) => [matchKey(item.packageId, item.vulnerabilityId), found[position]?.id ?? 0]))
   }
 
-  private async load(tx: Transaction, engine: EngineName, wanted: readonly Wanted[]): Promise<Map<string, Known>> {
-    const found = await rows<MatchRow>(
+  /** In the order of `wanted`, as two texts: a row object for each of thousands of matches costs more than the query. */
+  private async load(tx: Transaction, engine: EngineName, generationId: string | null, wanted: readonly Wanted[]): Promise<Found[]> {
+    const [row] = await rows<{ ids: string; standings: string }>(
       tx,
-      `select m.id, m.package_id, m.vulnerability_id, m.content_hash, m.since_generation
-         from unnest($1::int8[], $2::int8[]) as w(p, v) join package_match m on m.package_id = w.p and m.vulnerability_id = w.v and m.engine = $3 and m.is_open`,
-      [plainArray(wanted.map(({ packageId }) => packageId)), plainArray(wanted.map(({ vulnerabilityId }) => vulnerabilityId)), engineCode(engine)],
+      `select string_agg(coalesce(m.id, 0)::text, ',' order by w.o) as ids,
+              string_agg(case when m.id is null then 'm' when m.content_hash = w.h then 's' when m.since_generation is not distinct from $5::uuid then 'r' else 'e' end, '' order by w.o) as standings
+         from unnest($1::int8[], $2::int8[], $3::uuid[]) with ordinality as w(p, v, h, o)
+         left join package_match m on m.package_id = w.p and m.vulnerability_id = w.v and m.engine = $4 and m.is_open`,
+      [
+        plainArray(wanted.map(({ packageId }) => packageId)), plainArray(wanted.map(({ vulnerabilityId }) => vulnerabilityId)), plainArray(wanted.map((item) => item.contentHash)),
+        engineCode(engine), generationId,
+      ],
     )
-    return byKey(found)
+    const states = row?.standings ?? ''
+    return (row?.ids ?? '').split(',').map((id, position) => ({ id: Number(id), standing: standings[states[position] ?? 'm'] ?? 'missing' }))
   }
 
-  private async insert(tx: Transaction, engine: EngineName, generationId: string | null, missing: readonly Wanted[]): Promise<Map<string, Known>> {
-    const items = [...missing].sort((one, other) => one.packageId - other.packageId || one.vulnerabilityId - other.vulnerabilityId)
-    const inserted = await rows<MatchRow>(
-      tx,
+  private async insert(tx: Transaction, engine: EngineName, generationId: string | null, items: readonly Wanted[]): Promise<void> {
+    await tx.query(
       `insert into package_match (package_id, vulnerability_id, engine, fix_state, content_hash, body, since_generation)
        select p, v, $1, f, c, b::json, $2 from unnest($3::int8[], $4::int8[], $5::int2[], $6::uuid[], $7::text[]) as t(p, v, f, c, b)
-       on conflict (package_id, vulnerability_id, engine) where is_open do nothing returning id, package_id, vulnerability_id, content_hash, since_generation`,
+       on conflict (package_id, vulnerability_id, engine) where is_open do nothing`,
       [
         engineCode(engine), generationId,
         plainArray(items.map(({ packageId }) => packageId)), plainArray(items.map(({ vulnerabilityId }) => vulnerabilityId)),
         plainArray(items.map(({ match }) => fixStateCode(match.fixState))), plainArray(items.map((item) => item.contentHash)), textArray(items.map(({ body }) => body)),
       ],
     )
-    return byKey(inserted)
   }
 
-  private async end(tx: Transaction, ended: readonly [string, Wanted][], known: ReadonlyMap<string, Known>, generationId: string | null): Promise<void> {
-    const ids = plainArray(ended.map(([key]) => known.get(key)?.id ?? null))
+  private async end(tx: Transaction, ids: string, generationId: string | null): Promise<void> {
     await tx.query('select from package_match where id = any ($1::int8[]) order by id for update', [ids])
     await tx.query('update package_match set is_open = false, until_generation = $2 where id = any ($1::int8[]) and is_open', [ids, generationId])
   }
 
-  private async replace(tx: Transaction, replaced: readonly [string, Wanted][], known: ReadonlyMap<string, Known>): Promise<void> {
-    const ids = plainArray(replaced.map(([key]) => known.get(key)?.id ?? null))
+  private async replace(tx: Transaction, ids: string, items: readonly Wanted[]): Promise<void> {
     await tx.query('select from package_match where id = any ($1::int8[]) order by id for update', [ids])
     await tx.query(
       `update package_match m set fix_state = f, content_hash = c, body = b::json from unnest($1::int8[], $2::int2[], $3::uuid[], $4::text[]) as t(i, f, c, b) where m.id = t.i`,
-      [ids, plainArray(replaced.map(([, { match }]) => fixStateCode(match.fixState))), plainArray(replaced.map(([, want]) => want.contentHash)), textArray(replaced.map(([, { body }]) => body))],
+      [ids, plainArray(items.map(({ match }) => fixStateCode(match.fixState))), plainArray(items.map((item) => item.contentHash)), textArray(items.map(({ body }) => body))],
     )
   }
+}
+
+function wantedOf(item: WantedMatch): Wanted {
+  const { fixState, fixVersions, fixAvailable, details } = item.match
+  const body = JSON.stringify({ fixVersions, fixAvailable, details })
+  return { ...item, body, contentHash: textHash(`${fixState} ${body}`) }
 }
 
 /** Key of a match within an engine. */
 export function matchKey(packageId: number, vulnerabilityId: number): string {
   return `${packageId}/${vulnerabilityId}`
-}
-
-function byKey(found: readonly MatchRow[]): Map<string, Known> {
-  return new Map(
-    found.map((row) => [
-      matchKey(Number(row.package_id), Number(row.vulnerability_id)),
-      { id: Number(row.id), contentHash: row.content_hash, sinceGeneration: row.since_generation },
-    ]),
-  )
-}
-
-function byIdOf(known: ReadonlyMap<string, Known>) {
-  return ([one]: [string, Wanted], [other]: [string, Wanted]): number => (known.get(one)?.id ?? 0) - (known.get(other)?.id ?? 0)
 }
