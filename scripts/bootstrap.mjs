@@ -56,7 +56,8 @@ async function build(pnpmDirectory) {
   const turbo = join(root, 'node_modules', '.bin', 'turbo')
   if (!existsSync(turbo)) throw new Error('turbo is missing from node_modules; remove node_modules and start again')
   await step('Services built', () =>
-    mustRun(turbo, ['run', 'build', '--output-logs=errors-only', '--ui=stream', '--no-update-notifier'], {
+    // The apps and what they need; tests and benchmarks run from their sources or build for themselves.
+    mustRun(turbo, ['run', 'build', '--filter=./apps/*', '--output-logs=errors-only', '--ui=stream', '--no-update-notifier'], {
       environment: {
         // turbo starts each build through the package manager that it finds on PATH.
         PATH: `${pnpmDirectory}${delimiter}${process.env.PATH}`,
