@@ -107,6 +107,7 @@ func TestFindingsEqualThoseOfTheGrypeCommand(t *testing.T) {
 	p.must("openDatabase", map[string]any{"directory": root}, nil)
 	for _, c := range cases {
 		t.Run(c.sentence, func(t *testing.T) {
+			p.t = t
 			image := testimage.Write(t, c.layers...)
 			out := t.TempDir()
 			command := exec.Command(grype, "oci-dir:"+image.Layout, "-o", "json", "--file", filepath.Join(out, "grype.json"))

@@ -50,7 +50,7 @@ func (b layerBlob) unpack(ctx context.Context, to *os.File) (files int64, err er
 	compressed := newVerifier(&contextReader{ctx: ctx, reader: source})
 	plain, closePlain, err := decompress(compressed)
 	if err != nil {
-		return 0, b.corrupt("%w", err)
+		return 0, b.classify(err, compressed)
 	}
 	defer closePlain()
 
@@ -72,10 +72,10 @@ func (b layerBlob) unpack(ctx context.Context, to *os.File) (files int64, err er
 		_, err = io.Copy(io.Discard, compressed)
 	}
 	if err != nil {
-		return 0, b.classify(err)
+		return 0, b.classify(err, compressed)
 	}
-	if got := compressed.hex(); got != b.descriptor.Digest.Hex {
-		return 0, b.corrupt("the blob has the digest sha256:%s", got)
+	if err := b.checkBlob(compressed); err != nil {
+		return 0, err
 	}
 	if got := content.hex(); got != b.diffID.Hex {
 		return 0, b.corrupt("its content has the digest sha256:%s, the configuration says %s", got, b.diffID)
@@ -111,7 +111,16 @@ func (b layerBlob) corrupt(format string, args ...any) error {
 	return failure.New(failure.ImageCorrupt, "layer "+b.descriptor.Digest.String()+": "+format, args...)
 }
 
-func (b layerBlob) classify(err error) error {
+// checkBlob compares the digest of the whole blob.
+func (b layerBlob) checkBlob(compressed *verifier) error {
+	if got := compressed.hex(); got != b.descriptor.Digest.Hex {
+		return b.corrupt("the blob has the digest sha256:%s", got)
+	}
+	return nil
+}
+
+// classify names a failure. Content that cannot be read is told as the blob's wrong digest where that is the cause: then another download helps.
+func (b layerBlob) classify(err error, compressed *verifier) error {
 	var pathError *os.PathError
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -120,9 +129,14 @@ func (b layerBlob) classify(err error) error {
 		return failure.Wrap(failure.Local, err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), failure.CodeOf(err, "") != "":
 		return failure.Wrap(failure.ImageCorrupt, err)
-	default:
-		return b.corrupt("%w", err)
 	}
+	if _, readErr := io.Copy(io.Discard, compressed); readErr != nil {
+		return failure.Wrap(failure.Local, readErr)
+	}
+	if digestErr := b.checkBlob(compressed); digestErr != nil {
+		return digestErr
+	}
+	return b.corrupt("%w", err)
 }
 
 // decompress tells the compression from the content: media types are wrong often enough.
