@@ -39,6 +39,8 @@ export class FakeResults {
   readonly reportProblems: PharosError[] = []
   readonly sboms = new Map<string, Buffer>()
   isDown = false
+  /** Calls that were not answered because it was down. */
+  unanswered = 0
   leaseMs = 900
   private readonly server = createServer((request, response) => void this.answer(request, response))
   url = ''
@@ -71,6 +73,7 @@ export class FakeResults {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     if (this.isDown) {
+      this.unanswered += 1
       request.socket.destroy()
       return
     }

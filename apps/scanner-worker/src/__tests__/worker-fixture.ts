@@ -2,7 +2,7 @@ import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ClaimedAttempt, type GenerationRef, queuePrefix, type ScanJob, scanJobId, scanQueues } from '@pharos/contracts'
-import { createService, loadConfiguration, pollUntil, redisOptionsFromUrl, type Service, silentLogger } from '@pharos/service-kit'
+import { createService, loadConfiguration, pollUntil, redisRoleOptions, type Service, silentLogger } from '@pharos/service-kit'
 import { startRedis, startRegistry, type TestRedis, type TestRegistry } from '@pharos/test-kit'
 import { Queue } from 'bullmq'
 import { AppModule } from '../app.module.js'
@@ -43,7 +43,7 @@ export class WorkerFixture {
     const home = await realpath(await mkdtemp(join(tmpdir(), 'pharos-worker-')))
     await installFakeTools(home)
     const [redis, registry, results] = await Promise.all([startRedis(), startRegistry(), new FakeResults().listen()])
-    const queue = (name: string) => new Queue(name, { connection: redisOptionsFromUrl(redis.url), prefix: queuePrefix })
+    const queue = (name: string) => new Queue(name, { connection: redisRoleOptions(redis.url, 'commands'), prefix: queuePrefix })
     return new WorkerFixture(home, redis, registry, results, {
       interactive: queue(scanQueues.interactive.name),
       shared: queue(scanQueues.shared.name),

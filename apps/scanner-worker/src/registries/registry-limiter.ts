@@ -15,7 +15,7 @@ export type PermitDecision =
   | { readonly outcome: 'full' | 'blocked'; readonly retryAfterMs: number }
 
 /** A dead worker's permits come back after this. */
-export const permitMs = 45_000
+const permitMs = 45_000
 /** Over the limit, one looks again after about this. */
 const fullRetryMs = 500
 

@@ -97,7 +97,7 @@ describe('a job of the scan queues', () => {
     const { job, attemptId } = fixture.task({ reference: reference('app') })
     await fixture.startWorker()
     await fixture.add(`task-${job.taskId}-1`, payload(job))
-    await fixture.called('report', attemptId)
+    expect(await fixture.called('report', attemptId)).toMatchObject({ attemptId })
   })
 
   it('that is no payload at all is put aside, and the next one is worked on', async () => {
@@ -115,7 +115,7 @@ describe('a job of the scan queues', () => {
     await fixture.startWorker()
     fixture.results.isDown = true
     await fixture.enqueue(job)
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await pollUntil(() => fixture.results.unanswered > 0)
     fixture.results.isDown = false
     await fixture.called('report', attemptId)
     expect(fixture.results.of('report', attemptId)).toHaveLength(1)

@@ -14,7 +14,7 @@ import { PullPhase } from './phases/pull.phase.js'
 import { ReportPhase } from './phases/report.phase.js'
 import { ResolvePhase } from './phases/resolve.phase.js'
 import { ScanAttemptService } from './scan-attempt.service.js'
-import { ScanDrainService } from './scan-drain.service.js'
+import { ScanDrain } from './scan-drain.js'
 import { ScanPipeline } from './scan-pipeline.js'
 import { SharedScanConsumer } from './shared-scan.consumer.js'
 
@@ -39,7 +39,7 @@ import { SharedScanConsumer } from './shared-scan.consumer.js'
     ScanAttemptService,
     InteractiveScanConsumer,
     SharedScanConsumer,
-    ScanDrainService,
+    ScanDrain,
   ],
 })
 export class ScansModule {}

@@ -95,11 +95,9 @@ function mapWarnings(warnings: NonNullable<EngineMatch['warnings']>): FailureRea
     const detail = `${matcher === undefined ? 'A matcher' : `The matcher ${matcher}`} failed: ${message}`.slice(0, 2000)
     byMessage.set(detail, [...(byMessage.get(detail) ?? []), ...(name === undefined ? [] : [name])])
   }
-  return [...byMessage]
-    .slice(0, 100)
-    .map(([detail, packages]) => ({
-      code: 'engine-failed',
-      detail,
-      ...(packages.length === 0 ? {} : { packages: packages.slice(0, 200) }),
-    }))
+  return [...byMessage].slice(0, 100).map(([detail, packages]) => ({
+    code: 'engine-failed',
+    detail,
+    ...(packages.length === 0 ? {} : { packages: packages.slice(0, 200) }),
+  }))
 }

@@ -10,6 +10,7 @@ export interface EngineLimits {
   readonly outputLimitBytes: number
 }
 
+/** An image to catalogue, and where its SBOM goes. */
 export interface CatalogueRequest {
   /** OCI layout with exactly the image to catalogue; engines have no other way to it. */
   readonly layoutDirectory: string
@@ -42,6 +43,7 @@ export interface Cataloguer {
   }): Promise<void>
 }
 
+/** An SBOM, or the image too, to look for findings in. */
 export interface ScanRequest {
   /** Gzipped syft-json. */
   readonly sbomPath: string

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 
 /** Resident memory of a process in bytes; undefined where /proc does not exist or the process has ended. */
-export async function residentBytes(pid: number): Promise<number | undefined> {
+async function residentBytes(pid: number): Promise<number | undefined> {
   try {
     const status = await readFile(`/proc/${pid}/status`, 'utf8')
     const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]

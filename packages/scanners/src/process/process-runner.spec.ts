@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { fakeNodeProgram, fakeProgram, scratchDirectory } from '../__tests__/fake-program.js'
 import { runTool, type ToolRun } from './process-runner.js'
 import { stderrTailLimitBytes, withoutAnsi } from './stderr-tail.js'
@@ -106,14 +106,17 @@ describe('a run of a tool', () => {
       () => undefined,
       (error: unknown) => error,
     )
-    let pid = 0
-    while (pid === 0) {
-      pid = Number(await readFile(path, 'utf8').catch(() => '0'))
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
+    const pid = await vi.waitFor(
+      async () => {
+        const text = await readFile(path, 'utf8')
+        expect(text).toMatch(/^\d+\n$/)
+        return Number(text)
+      },
+      { timeout: 20_000 },
+    )
     abort.abort()
     expect(await settled).toMatchObject({ code: 'cancelled' })
-    while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 10))
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 20_000 })
   })
 
   it('keeps the end of a long error output, without terminal escapes', async () => {

@@ -25,6 +25,7 @@ export interface ToolRun {
   readonly signal?: AbortSignal
 }
 
+/** How a run ended by itself. */
 export interface ToolRunResult {
   readonly exitCode: number
   /** Empty when the output went to a file. */

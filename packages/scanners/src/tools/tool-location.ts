@@ -42,6 +42,7 @@ export const toolDefinitions: Readonly<Record<ToolName, ToolDefinition>> = {
   },
 }
 
+/** Where to look for a tool. */
 export interface ToolSearch {
   /** A path from the configuration: taken as it is, or not at all. */
   readonly configuredPath?: string | undefined

@@ -50,7 +50,7 @@ export class ReportPhase {
 }
 
 /** The report in the contract's form. */
-export function buildReport({ resolved, pulled, catalogued, engines }: ReportParts): ScanReport {
+function buildReport({ resolved, pulled, catalogued, engines }: ReportParts): ScanReport {
   const { catalogue, identity, isReused } = catalogued
   return {
     reportVersion: 1,

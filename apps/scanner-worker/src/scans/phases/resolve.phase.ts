@@ -50,7 +50,7 @@ function unresolved(): never {
 }
 
 /** The registry client's view of an image in the contract's words. */
-export function mapRemoteImage(remote: RemoteImage): ResolvedImage {
+function mapRemoteImage(remote: RemoteImage): ResolvedImage {
   return {
     digest: remote.manifestDigest,
     indexDigest: remote.indexDigest,

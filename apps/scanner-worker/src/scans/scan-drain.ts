@@ -11,7 +11,7 @@ const givingBackLongestMs = 5_000
 
 /** Ends the scans of a worker that is told to end: they finish within the grace time, the rest goes back to its queue. */
 @Injectable()
-export class ScanDrainService implements BeforeApplicationShutdown {
+export class ScanDrain implements BeforeApplicationShutdown {
   constructor(
     private readonly interactive: InteractiveScanConsumer,
     private readonly shared: SharedScanConsumer,
