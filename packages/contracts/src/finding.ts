@@ -67,6 +67,9 @@ export const Finding = defineSchema('Finding', z.object({
     urls: z.array(z.string()),
     cwes: z.array(z.string()),
   }),
+  alsoReportedAs: z.array(z.object({
+    nativeId: z.string(), namespace: z.string(), severityGiven: z.string(), fix: z.object({ state: FixState, versions: z.array(z.string()) }),
+  })).optional().describe('Further advisories of the same alias group that the engine reported for this package; the one of the highest risk speaks for the finding'),
   risk: z.number().min(0).max(100).describe('Risk score, 0 to 100'),
   fix: z.object({ state: FixState, versions: z.array(z.string()), available: z.array(AvailableFix) }),
   package: PackageRef,

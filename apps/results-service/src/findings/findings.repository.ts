@@ -31,6 +31,12 @@ export interface FindingFilter {
 export interface FindingRow extends VulnerabilityRow, PackageRefRow {
   id: string; engine: number; severity: number; risk: number; fix_state: number; is_open: boolean; first_seen_at: Date; last_seen_at: Date | null; scanned_at: Date | null
   sort_key: string | number; match_body: { fixVersions: string[]; fixAvailable: AvailableFix[]; details: ReportMatch['details'] }; occurrence_detail: OccurrenceDetail | null
+  others: OtherAdvisoryRow[] | null
+}
+
+/** Another advisory of a finding's alias group that matches its package. */
+export interface OtherAdvisoryRow {
+  native_id: string; namespace: string; severity_given: string; fix_state: number; match_body: { fixVersions: string[] }
 }
 
 /** A secret or misconfiguration. */
@@ -69,7 +75,11 @@ export class FindingsRepository {
             and ($14::uuid is null or (${key}, f.id) ${isDescending ? '<' : '>'} ($13::${type}, $14))
           order by ${key} ${direction}, f.id ${direction} limit $15)
        select f.id, f.engine, f.severity, f.risk, f.fix_state, f.is_open, f.first_seen_at, f.last_seen_at, r.scanned_at, c.sort_key, m.body as match_body,
-              o.detail as occurrence_detail, ${packageRefColumns}, ${vulnerabilityColumns}
+              o.detail as occurrence_detail,
+              (select json_agg(json_build_object('native_id', v2.native_id, 'namespace', v2.namespace, 'severity_given', v2.severity_given, 'fix_state', m2.fix_state, 'match_body', m2.body) order by v2.id)
+                 from package_match m2 join vulnerability v2 on v2.id = m2.vulnerability_id
+                where m2.package_id = f.package_id and m2.engine = f.engine and m2.is_open and m2.vulnerability_id <> f.vulnerability_id and v2.group_id = v.group_id) as others,
+              ${packageRefColumns}, ${vulnerabilityColumns}
          from chosen c join finding f on f.id = c.id join vulnerability v on v.id = f.vulnerability_id ${vulnerabilityJoins} join package p on p.id = f.package_id
          join package_match m on m.id = f.match_id left join image_package o on o.image_id = f.image_id and o.occurrence = f.occurrence
          left join image_engine_result r on r.image_id = f.image_id and r.engine = f.engine

@@ -7,13 +7,13 @@ import type { VisibleRepositories } from '../access/repository-scope.js'
 import { decodeCursor, type Page, pageOfRows } from '../database/keyset.js'
 import { ImageLocator } from '../images/image-locator.js'
 import { engineCode, engineOf, fixStateCode, fixStateOf, severities, severityCode, severityOf } from '../inventory/column-codes.js'
-import { storedText } from '../inventory/stored-text.js'
+import { originalText, storedText } from '../inventory/stored-text.js'
 import { codesOfList, likeOfGlob } from '../inventory/text-pattern.js'
 import { packageRefOf } from '../packages/package-view.js'
 import { aliasHash } from '../vulnerabilities/vulnerability-store.js'
 import { vulnerabilityOf } from '../vulnerabilities/vulnerability-view.js'
 import { publicFindingId } from './finding-identity.js'
-import { type FindingFilter, type FindingRow, FindingsRepository, type IssueRow } from './findings.repository.js'
+import { type FindingFilter, type FindingRow, FindingsRepository, type IssueRow, type OtherAdvisoryRow } from './findings.repository.js'
 import type { IssueTable } from './issue-store.js'
 
 const fixStates: readonly FixState[] = ['fixed', 'not-fixed', 'wont-fix', 'unknown']
@@ -81,9 +81,17 @@ function findingOf(row: FindingRow): Finding {
   const { fixVersions, fixAvailable, details } = row.match_body
   return {
     id: publicFindingId('f', row.id), kind: 'vulnerability', engine: engineOf(row.engine), vulnerability: { ...vulnerabilityOf(row), severity: severityOf(row.severity) },
+    ...(row.others === null ? {} : { alsoReportedAs: row.others.map(otherAdvisoryOf) }),
     risk: row.risk, fix: { state: fixStateOf(row.fix_state), versions: fixVersions, available: fixAvailable }, package: packageRefOf(row), locations: row.occurrence_detail?.locations ?? [],
     state: row.is_open ? 'open' : 'gone', firstSeenAt: row.first_seen_at.toISOString(),
     lastSeenAt: (row.last_seen_at ?? row.scanned_at ?? row.first_seen_at).toISOString(), matchDetails: details,
+  }
+}
+
+function otherAdvisoryOf(row: OtherAdvisoryRow): NonNullable<Finding['alsoReportedAs']>[number] {
+  return {
+    nativeId: originalText(row.native_id), namespace: originalText(row.namespace), severityGiven: originalText(row.severity_given),
+    fix: { state: fixStateOf(row.fix_state), versions: row.match_body.fixVersions },
   }
 }
 
