@@ -5,7 +5,7 @@ const documentId = 'SPDXRef-DOCUMENT'
 const rootId = 'SPDXRef-Image'
 const unknown = 'NOASSERTION'
 /** What SPDX cannot hold in XML forms either: control characters. */
-const control = /[\u0000-\u001f\u007f]/g
+const control = /\p{Cc}/gu
 
 /** An SPDX 2.3 document of a kept SBOM (https://spdx.github.io/spdx-spec/v2.3/). The same SBOM always makes the same document. */
 export function spdxOf(document: SyftDocument, subject: SbomSubject): object {
