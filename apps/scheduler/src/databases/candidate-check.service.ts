@@ -28,11 +28,22 @@ export class CandidateCheckService {
       if (signal.aborted) return judged
       const verdict = await this.check(candidate, signal)
       if (verdict === null) continue
-      await this.results.judgeGeneration(candidate.id, verdict)
-      this.logger.info('candidate judged', { generation: candidate.id, engine: candidate.engine, accepted: verdict.accepted, problem: verdict.problem })
+      await this.pass(candidate, verdict)
       judged += 1
     }
     return judged
+  }
+
+  /** Passes the verdict on. That the database is not newer, or that another replica was faster, settles it as well. */
+  private async pass(candidate: DatabaseGeneration, verdict: GenerationVerdict): Promise<void> {
+    const settled = { generation: candidate.id, engine: candidate.engine }
+    try {
+      const { state } = await this.results.judgeGeneration(candidate.id, verdict)
+      this.logger.info('candidate judged', { ...settled, state, problem: verdict.problem })
+    } catch (error) {
+      if (!(error instanceof PharosError) || (error.code !== 'database-older' && error.code !== 'conflict')) throw error
+      this.logger.info('candidate settled', { ...settled, reason: error.detail })
+    }
   }
 
   private async check(candidate: DatabaseGeneration, signal: AbortSignal): Promise<GenerationVerdict | null> {
