@@ -15,7 +15,8 @@ export interface WaitingAttempt {
   readonly isAged: boolean
 }
 
-const columns = `o.id::text as id, o.task_id as "taskId", o.attempt, o.lane, greatest(0, extract(epoch from o.due_at - now()) * 1000)::int as "delayMs", o.trace`
+// The clock, not the start of the transaction: a row may have been committed after that, and would count as not yet due.
+const columns = `o.id::text as id, o.task_id as "taskId", o.attempt, o.lane, greatest(0, extract(epoch from o.due_at - clock_timestamp()) * 1000)::int as "delayMs", o.trace`
 
 /** The outbox: one row for each attempt that no worker has claimed yet. */
 @Injectable()
