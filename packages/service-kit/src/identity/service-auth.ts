@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto'
 import {
   applyDecorators,
   type CanActivate,
@@ -37,16 +38,18 @@ export interface ServiceCaller {
 @Injectable()
 class ServiceTokenStrategy extends PassportStrategy(Strategy, SERVICE_STRATEGY) {
   constructor(@Inject(SERVICE_KEYS) keys: ReadonlyMap<string, string>) {
+    // Given a text, jsonwebtoken first tries to read a public key from it, which costs more than all the rest of a request.
+    const secrets = new Map([...keys].map(([service, key]) => [service, createSecretKey(Buffer.from(key))]))
     super({
       jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
       algorithms: ['HS256'],
       audience: SERVICE_TOKEN_AUDIENCE,
       jsonWebTokenOptions: { clockTolerance: 5 },
-      secretOrKeyProvider: (_request: unknown, token: unknown, done: (error: Error | null, key?: string) => void) => {
+      secretOrKeyProvider: (_request: unknown, token: unknown, done: (error: Error | null, key?: never) => void) => {
         const keyId = typeof token === 'string' ? unverifiedKeyId(token) : undefined
-        const key = keyId === undefined ? undefined : keys.get(keyId)
+        const key = keyId === undefined ? undefined : secrets.get(keyId)
         if (key === undefined) done(new Error('the token names no service that may call'))
-        else done(null, key)
+        else done(null, key as never)
       },
       passReqToCallback: true,
     })
