@@ -1,7 +1,7 @@
 export { findTool } from './find-tool.js'
 export { pharosHome, repositoryDirectory, toolPath } from './paths.js'
 
-export { endOrphans } from './process/child-register.js'
+export { endOrphans, registerChild } from './process/child-register.js'
 export { freePort } from './process/free-port.js'
 export { withLock } from '../plain/lock-file.mjs'
 export { endProcess, identifyProcess, isAlive, processStart, waitUntil, type ProcessIdentity } from '../plain/process-identity.mjs'
