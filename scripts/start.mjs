@@ -115,7 +115,8 @@ try {
     await shutdown.run((name) => say(dim(`ending ${name}`)))
   }
 } catch (error) {
-  if (!shutdown.isRequested) {
+  if (shutdown.isRequested) say('Broken off.')
+  else {
     say(`${red('Pharos did not start.')} ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = 1
   }

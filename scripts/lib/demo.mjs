@@ -102,7 +102,7 @@ async function describeTask(api, task) {
   const parts = ['critical', 'high', 'medium', 'low', 'negligible', 'unknown']
     .filter((name) => counts[name] > 0)
     .map((name) => `${counts[name]} ${name}`)
-  return `  ${task.image.padEnd(36)} ${parts.join(', ') || 'no known vulnerability'}${task.state === 'partial' ? ' (partial)' : ''}`
+  return `  ${task.image.padEnd(40)} ${parts.join(', ') || 'no known vulnerability'}${task.state === 'partial' ? ' (partial)' : ''}`
 }
 
 /**

@@ -5,7 +5,7 @@ import type { RegistryFault } from './registry-fault.js'
  * Does to an answer what the fault says. Returns the response when the true answer still goes out, bent on its way,
  * and nothing when the fault was the whole answer.
  */
-export function applyFault(fault: RegistryFault, response: ServerResponse): ServerResponse | undefined {
+export function applyFault(fault: Exclude<RegistryFault, { kind: 'hold' }>, response: ServerResponse): ServerResponse | undefined {
   switch (fault.kind) {
     case 'hang':
       return undefined

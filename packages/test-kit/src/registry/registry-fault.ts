@@ -2,6 +2,8 @@
 export type RegistryFault =
   /** Never answers. */
   | { kind: 'hang' }
+  /** Answers when it is told to: as it should, or with the status that `until` resolves with. `onHeld` is called when a request waits. */
+  | { kind: 'hold'; until: Promise<number | undefined>; onHeld?: () => void }
   /** Closes the connection without an answer. */
   | { kind: 'reset' }
   /** Answers with a status, e.g. 429 with Retry-After, or 503. */

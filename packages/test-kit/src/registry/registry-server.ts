@@ -65,12 +65,17 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
       requests.push(entry)
     })
     const fault = faults.strike(`${entry.method} ${entry.path}`)
-    const answer = fault ? applyFault(fault, response) : response
-    if (!answer) return
-    routes.answer(request, answer).catch((error: unknown) => {
-      // The client went away in the middle of an answer, or the test's image could not be read.
-      response.destroy(error instanceof Error ? error : new Error(String(error)))
-    })
+    const answerWith = (bent: Parameters<typeof applyFault>[0] | undefined): void => {
+      const answer = bent ? applyFault(bent, response) : response
+      if (!answer) return
+      routes.answer(request, answer).catch((error: unknown) => {
+        // The client went away in the middle of an answer, or the test's image could not be read.
+        response.destroy(error instanceof Error ? error : new Error(String(error)))
+      })
+    }
+    if (fault?.kind !== 'hold') return answerWith(fault)
+    fault.onHeld?.()
+    void fault.until.then((status) => answerWith(status === undefined ? undefined : { kind: 'status', status }))
   }
   const server = options.tls ? createHttpsServer(options.tls, handle) : createHttpServer(handle)
   await listen(server, options.port ?? 0)
