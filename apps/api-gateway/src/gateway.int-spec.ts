@@ -172,6 +172,12 @@ describe('a public request', () => {
     expect(results.seen.at(-1)).toMatchObject({ url: '/api/v1/scans/-/batch', body: '"a"\n"b"\n', headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'k1' } })
   })
 
+  it("passes a registry's notification on with the credential of the watch, and with no principal", async () => {
+    await call('/api/v1/watches/w1/notifications', { method: 'POST', token: null, headers: { authorization: 'Bearer of-the-watch', 'content-type': 'application/json' }, body: '{}' })
+    expect(results.seen.at(-1)).toMatchObject({ url: '/api/v1/watches/w1/notifications', headers: { 'x-pharos-notification-authorization': 'Bearer of-the-watch' } })
+    expect(results.authentications).toBe(0)
+  })
+
   it('asks who a caller is once for many requests at once', async () => {
     await Promise.all(Array.from({ length: 20 }, () => call('/api/v1/images')))
     expect(results.authentications).toBe(1)

@@ -22,8 +22,7 @@ export type PutRegistry = z.infer<typeof PutRegistry>
 export const Registry = defineSchema('Registry', PutRegistry.omit({ password: true, identityToken: true }).extend({
   id: z.string(), hasCredential: z.boolean(), keyId: z.string().nullable().describe('Encryption key of the stored credential'),
   createdAt: Timestamp, updatedAt: Timestamp,
-  lastCheck: z.object({ at: Timestamp, ok: z.boolean(), detail: z.string() }).nullable(),
-}), { id: 'r1', host: 'registry.example', username: 'pharos', allowHttp: false, insecureSkipTlsVerify: false, allowInternal: false, mirrors: [], tokenHosts: [], maxConcurrent: 8, hasCredential: true, keyId: 'k1', createdAt: '2026-11-24T08:00:00.000Z', updatedAt: '2026-11-24T08:00:00.000Z', lastCheck: null })
+}), { id: 'r1', host: 'registry.example', username: 'pharos', allowHttp: false, insecureSkipTlsVerify: false, allowInternal: false, mirrors: [], tokenHosts: [], maxConcurrent: 8, hasCredential: true, keyId: 'k1', createdAt: '2026-11-24T08:00:00.000Z', updatedAt: '2026-11-24T08:00:00.000Z' })
 export type Registry = z.infer<typeof Registry>
 export const RegistryPage = pageOf('RegistryPage', Registry, exampleOf(Registry))
 export type RegistryPage = z.infer<typeof RegistryPage>

@@ -39,7 +39,7 @@ export class ImageResolver {
     const { document } = chosen.document
     if (document.kind !== 'manifest') throw registryProblem('registry-response-invalid', `The index of ${this.what} calls an index a manifest.`)
     const known = chosen.isPlatformKnown ? entryPlatform(chosen.entry) : null
-    return this.complete(chosen.document, document.manifest, top.digest, known ?? await this.platformOf(document.manifest, platform ?? DEFAULT_PLATFORM))
+    return this.complete(chosen.document, document.manifest, { digest: top.digest, index: top.document.index }, known ?? await this.platformOf(document.manifest, platform ?? DEFAULT_PLATFORM))
   }
 
   /** The digest that the reference has now: of its index where it has one. */
@@ -106,7 +106,7 @@ export class ImageResolver {
     return { digest: expected, text, document: parseManifestDocument(text, answer.header('content-type'), what) }
   }
 
-  private complete(fetched: FetchedDocument, manifest: ImageManifest, indexDigest: string | null, platform: Platform): ResolvedImage {
+  private complete(fetched: FetchedDocument, manifest: ImageManifest, top: { digest: string; index: ImageIndex } | null, platform: Platform): ResolvedImage {
     requireImageConfig(manifest, this.what)
     const layers: ResolvedLayer[] = manifest.layers.map(({ digest, mediaType, size }) => ({ digest, mediaType, sizeBytes: size }))
     const sizes = new Map([[manifest.config.digest, manifest.config.size], ...layers.map((layer): [string, number] => [layer.digest, layer.sizeBytes])])
@@ -115,9 +115,16 @@ export class ImageResolver {
       throw registryProblem('image-too-large', `${this.what} has ${sizeBytes} bytes, compressed; at most ${this.limits.imageLimitBytes ?? Number.MAX_SAFE_INTEGER} are allowed.`)
     }
     return {
-      reference: this.reference, manifestDigest: fetched.digest, indexDigest, mediaType: fetched.document.mediaType, platform, manifest,
+      reference: this.reference, manifestDigest: fetched.digest, indexDigest: top?.digest ?? null, indexPlatforms: top === null ? [] : platformsOf(top.index), mediaType: fetched.document.mediaType, platform, manifest,
       manifestText: fetched.text, configDigest: manifest.config.digest, layers, sizeBytes, annotations: manifest.annotations ?? {},
     }
   }
 }
 
+/** The images of an index by platform; attestations, which have none, are left out. */
+function platformsOf(index: ImageIndex): ResolvedImage['indexPlatforms'] {
+  return index.manifests.flatMap((entry) => {
+    const platform = entryPlatform(entry)
+    return platform === null || platform.os === 'unknown' ? [] : [{ platform: formatPlatform(platform), digest: entry.digest }]
+  })
+}

@@ -12,6 +12,12 @@ describe('registryClientOptions', () => {
     expect(policyOf(policy, 'other.example')).toMatchObject({ allowHttp: false, allowInternal: false })
   })
 
+  it('reaches mirrors as it reaches the registry, without its credential', async () => {
+    const options = registryClientOptions({ ...access, allowInternal: true, mirrors: ['mirror.example/cache'], credential: { username: 'ana', password: 'p', identityToken: null } })
+    expect(policyOf(RegistryPolicySchema.parse(options.policy), 'mirror.example')).toMatchObject({ allowInternal: true, mirrors: [] })
+    expect(await options.credentials.find('mirror.example')).toBeNull()
+  })
+
   it.each([
     ['a password', { username: 'ana', password: 'p', identityToken: null }, { kind: 'basic', username: 'ana', password: 'p' }],
     ['a refresh token', { username: null, password: null, identityToken: 't' }, { kind: 'identityToken', identityToken: 't' }],

@@ -19,5 +19,8 @@ export function registryClientOptions(access: RegistryAccess): Required<Pick<Reg
     mirrors: access.mirrors, tokenHosts: access.tokenHosts,
     ...(access.caCertificate === null ? {} : { caPem: access.caCertificate }),
   }
-  return { policy: { registries: { [access.host]: host } }, credentials: fixedCredentials(credential === null ? {} : { [access.host]: credential }) }
+  // A mirror that the registry's owner names is trusted as far as the registry is, but never gets its credential.
+  const mirror: Partial<RegistryHostPolicy> = { allowHttp: access.allowHttp, allowInternal: access.allowInternal }
+  const mirrors = access.mirrors.map((name) => [name.split('/', 1)[0] ?? name, mirror] as const)
+  return { policy: { registries: { ...Object.fromEntries(mirrors), [access.host]: host } }, credentials: fixedCredentials(credential === null ? {} : { [access.host]: credential }) }
 }

@@ -76,6 +76,7 @@ describe('resolve', () => {
     it('chooses linux/amd64 by default, and says which index it was', async () => {
       const document = index(attestation, entry(arm, { os: 'linux', architecture: 'arm64', variant: 'v8' }), entry(image, { os: 'linux', architecture: 'amd64' }))
       expect(await resolveAt(serve(document))).toMatchObject({ manifestDigest: image.manifestDigest, indexDigest: digestOf(document), platform: { os: 'linux', architecture: 'amd64' } })
+      expect((await resolveAt(serve(document))).indexPlatforms).toEqual([{ platform: 'linux/arm64', digest: arm.manifestDigest }, { platform: 'linux/amd64', digest: image.manifestDigest }])
       expect(await resolveAt(serve(document), 'a:1', 'linux/arm64')).toMatchObject({ manifestDigest: arm.manifestDigest, platform: { os: 'linux', architecture: 'arm64' } })
     })
 

@@ -16,6 +16,8 @@ export interface ResolvedImage {
   manifestDigest: string
   /** Digest of the index that the reference names; null when it names the manifest itself. */
   indexDigest: string | null
+  /** Every image of that index, by platform; empty without an index. */
+  indexPlatforms: { platform: string; digest: string }[]
   mediaType: string
   platform: Platform
   manifest: ImageManifest

@@ -96,7 +96,7 @@ function operationDurations(metrics: Metrics) {
 function headersFor(call: GatewayRequest): Record<string, string | string[] | undefined> {
   const { headers } = call.request
   // A route without a principal has a credential of its own, which its owner checks.
-  return call.principal === null ? { ...headers, 'x-watch-authorization': headers.authorization } : headers
+  return call.principal === null ? { ...headers, 'x-pharos-notification-authorization': headers.authorization } : headers
 }
 
 function authorise(route: RouteDefinition, principal: Principal | null): void {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common'
-import type { PutRegistry, Registry } from '@pharos/contracts'
+import type { PutRegistry } from '@pharos/contracts'
 import { newId } from '../database/identifier.js'
 import { affected, oneRow, rows, type SqlRunner } from '../database/sql.js'
 import { Database, type Transaction } from '../database/transaction.js'
@@ -21,12 +21,11 @@ export interface RegistryRow {
   readonly keyId: string | null
   readonly createdAt: Date
   readonly updatedAt: Date
-  readonly lastCheck: Registry['lastCheck']
 }
 
 const columns = `id, host, username, allow_http as "allowHttp", insecure_skip_tls_verify as "insecureSkipTlsVerify", ca_certificate as "caCertificate",
   allow_internal as "allowInternal", mirrors, token_hosts as "tokenHosts", max_concurrent as "maxConcurrent", credential, key_id as "keyId",
-  created_at as "createdAt", updated_at as "updatedAt", last_check as "lastCheck"`
+  created_at as "createdAt", updated_at as "updatedAt"`
 
 @Injectable()
 export class RegistriesRepository {

@@ -77,6 +77,6 @@ function toRegistry(row: RegistryRow): Registry {
     id: row.id, host: row.host, ...(row.username === null ? {} : { username: row.username }), allowHttp: row.allowHttp,
     insecureSkipTlsVerify: row.insecureSkipTlsVerify, ...(row.caCertificate === null ? {} : { caCertificate: row.caCertificate }),
     allowInternal: row.allowInternal, mirrors: row.mirrors, tokenHosts: row.tokenHosts, maxConcurrent: row.maxConcurrent,
-    hasCredential: row.credential !== null, keyId: row.keyId, createdAt: row.createdAt.toISOString(), updatedAt: row.updatedAt.toISOString(), lastCheck: row.lastCheck,
+    hasCredential: row.credential !== null, keyId: row.keyId, createdAt: row.createdAt.toISOString(), updatedAt: row.updatedAt.toISOString(),
   }
 }

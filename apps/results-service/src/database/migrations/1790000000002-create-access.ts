@@ -44,7 +44,6 @@ export class CreateAccess1790000000002 implements MigrationInterface {
         key_id text,
         created_at timestamptz not null default now(),
         updated_at timestamptz not null default now(),
-        last_check jsonb,
         check ((credential is null) = (key_id is null))
       )`)
     await runner.query(`

@@ -61,6 +61,6 @@ function mapRemoteImage(remote: RemoteImage): ResolvedImage {
     layers: remote.layers,
     annotations: remote.annotations,
     reference: { registry: remote.reference.registry, repository: remote.reference.path, tag: remote.reference.tag },
-    indexPlatforms: [],
+    indexPlatforms: remote.indexPlatforms,
   }
 }
