@@ -73,6 +73,13 @@ describe('a call', () => {
     })
   })
 
+  it('names no media type where there is no body', async () => {
+    answer = echo
+    const echoed = await client().request({ method: 'POST', path: '/queues/ci/-/pause', schema: Echo })
+    expect(echoed).toMatchObject({ method: 'POST', body: '' })
+    expect(echoed.headers).not.toHaveProperty('content-type')
+  })
+
   it('carries another token when told', async () => {
     answer = echo
     const echoed = await client({ signer: new ServiceTokenSigner('scheduler', 'k'.repeat(32)) }).request({

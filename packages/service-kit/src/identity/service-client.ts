@@ -152,8 +152,9 @@ export class ServiceClient {
   private async sendOnce(call: ServiceCall): Promise<AxiosResponse<Readable>> {
     const isRaw = call.body instanceof Readable || call.body instanceof Uint8Array
     const token = call.bearerToken ?? this.options.signer?.sign(call.principal)
-    const headers: Record<string, string> = { accept: `application/json, ${PROBLEM_MEDIA_TYPE}`, ...injectTraceContext() }
-    if (call.body !== undefined) headers['content-type'] = isRaw ? 'application/octet-stream' : 'application/json'
+    const headers: Record<string, string | false> = { accept: `application/json, ${PROBLEM_MEDIA_TYPE}`, ...injectTraceContext() }
+    // Without a body `false` keeps axios from naming one: it would call a POST a form, which nobody here reads.
+    headers['content-type'] = call.body === undefined ? false : isRaw ? 'application/octet-stream' : 'application/json'
     for (const [name, value] of Object.entries(call.headers ?? {})) if (value !== undefined) headers[name.toLowerCase()] = value
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`
     const headTimeout = new AbortController()
