@@ -30,6 +30,8 @@ export class ResolvePhase {
     // A rescan of a stored image: the run was decided with the claim.
     if (claim.resolved !== null && claim.runId !== null)
       return { decision: 'run', image: claim.resolved, hasCatalogue: claim.hasCatalogue, remote: null }
+    if (claim.task.sbomDigest !== null && claim.runId !== null)
+      return { decision: 'run', image: postedImage(claim.task.sbomDigest, claim.task.platform), hasCatalogue: false, remote: null }
     return this.phases.run(attempt, 'resolve', this.configuration.timeouts.resolveMs, async (signal) => {
       const remote = claim.resolved === null ? await this.find(attempt, signal) : null
       const image = claim.resolved ?? mapRemoteImage(remote ?? unresolved())
@@ -47,6 +49,22 @@ export class ResolvePhase {
 
 function unresolved(): never {
   throw new PharosError('reference-invalid', 'The task names neither an image nor an SBOM.')
+}
+
+/** A posted SBOM stands for an image of which nothing else is known. */
+function postedImage(digest: string, platform: string): ResolvedImage {
+  return {
+    digest,
+    platform,
+    indexDigest: null,
+    mediaType: 'application/json',
+    configDigest: null,
+    sizeBytes: 0,
+    layers: [],
+    annotations: {},
+    reference: null,
+    indexPlatforms: [],
+  }
 }
 
 /** The registry client's view of an image in the contract's words. */
