@@ -35,7 +35,8 @@ export function applyFault(fault: Exclude<RegistryFault, { kind: 'hold' }>, resp
       return undefined
     case 'truncate':
       return bendBody(response, (whole) => {
-        response.write(whole.subarray(0, fault.afterBytes), () => response.destroy())
+        // Ended and not reset: a reset may overtake what was sent, and the client would not see a part of the content.
+        response.write(whole.subarray(0, fault.afterBytes), () => response.socket?.end())
       })
     case 'corrupt':
       return bendBody(response, (whole) => {
