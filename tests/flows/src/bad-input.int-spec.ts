@@ -45,8 +45,16 @@ const refusals: [string, [string, string, ApiRequest], Problem['code'][]][] = [
   ['a body cut in half', text('{"image": "example/ap'), ['json-invalid']],
   ['a body with a key twice', text('{"image": "example/a:1", "image": "example/b:1"}'), ['json-duplicate-key']],
   ['a body of 2 MiB', text(`{"image": "${'a'.repeat(2 * 1024 * 1024)}"}`), ['request-too-large']],
-  ['a body that is no JSON type', ['POST', '/scans', { raw: { content: 'image=x', type: 'application/x-www-form-urlencoded' } }], ['media-type-not-accepted']],
-  ['a wrong token', ['GET', '/images', { headers: { authorization: `Bearer phr_${'x'.repeat(12)}_${'x'.repeat(43)}` } }], ['unauthenticated']],
+  [
+    'a body that is no JSON type',
+    ['POST', '/scans', { raw: { content: 'image=x', type: 'application/x-www-form-urlencoded' } }],
+    ['media-type-not-accepted'],
+  ],
+  [
+    'a wrong token',
+    ['GET', '/images', { headers: { authorization: `Bearer phr_${'x'.repeat(12)}_${'x'.repeat(43)}` } }],
+    ['unauthenticated'],
+  ],
   ['a path that is not served', ['GET', '/nothing', {}], ['not-found']],
   ['an SBOM that is none', ['POST', '/sboms?name=x', { raw: { content: '{"hello": 1}', type: 'application/json' } }], ['sbom-invalid']],
 ]
@@ -70,8 +78,18 @@ const faults: [string, RegExp, RegistryFault, Problem['code'][]][] = [
   ['limits requests', /manifests/, { kind: 'status', status: 429, retryAfter: '1' }, ['registry-rate-limited']],
   ['truncates a layer', /GET .*blobs/, { kind: 'truncate', afterBytes: 60 }, ['image-truncated']],
   ['serves a layer with a wrong digest', /GET .*blobs/, { kind: 'corrupt' }, ['image-digest-mismatch']],
-  ['redirects to an internal address', /GET .*blobs/, { kind: 'redirect', location: 'http://169.254.169.254/latest' }, ['registry-address-forbidden']],
-  ['asks for a token at an internal address', /manifests/, { kind: 'token-realm', realm: 'http://169.254.169.254/token' }, ['registry-address-forbidden', 'registry-unauthorized']],
+  [
+    'redirects to an internal address',
+    /GET .*blobs/,
+    { kind: 'redirect', location: 'http://169.254.169.254/latest' },
+    ['registry-address-forbidden'],
+  ],
+  [
+    'asks for a token at an internal address',
+    /manifests/,
+    { kind: 'token-realm', realm: 'http://169.254.169.254/token' },
+    ['registry-address-forbidden', 'registry-unauthorized'],
+  ],
 ]
 
 describe.skipIf(!hasScanners)('bad input', () => {
@@ -79,7 +97,13 @@ describe.skipIf(!hasScanners)('bad input', () => {
     pharos = await startPharos({
       environment: {
         'results-service': { PHAROS_MAX_ATTEMPTS: '2' },
-        'scanner-worker': { PHAROS_MAX_UNPACKED_SIZE: '1GiB', PHAROS_MAX_LAYER_SIZE: '1GiB', PHAROS_RESOLVE_TIMEOUT: '6s', PHAROS_SLOTS: '4', PHAROS_INTERACTIVE_SLOTS: '4' },
+        'scanner-worker': {
+          PHAROS_MAX_UNPACKED_SIZE: '1GiB',
+          PHAROS_MAX_LAYER_SIZE: '1GiB',
+          PHAROS_RESOLVE_TIMEOUT: '6s',
+          PHAROS_SLOTS: '4',
+          PHAROS_INTERACTIVE_SLOTS: '4',
+        },
       },
     })
     await importSampleDatabase(pharos.api)
@@ -126,7 +150,11 @@ describe.skipIf(!hasScanners)('bad input', () => {
   it.concurrent.each([
     ['has a name that does not resolve', (): string => 'registry.invalid/team/app:1', ['registry-name-unresolved']],
     ['refuses connections', (): string => `127.0.0.1:${closedPort}/team/app:1`, ['registry-unreachable']],
-    ['is at an internal address that nobody allowed', (): string => `127.0.0.1:${forbiddenPort}/team/app:1`, ['registry-address-forbidden']],
+    [
+      'is at an internal address that nobody allowed',
+      (): string => `127.0.0.1:${forbiddenPort}/team/app:1`,
+      ['registry-address-forbidden'],
+    ],
     ['does not know the image', (): string => `${registry.host}/team/unknown:1`, ['manifest-not-found']],
   ])('a registry that %s ends the task', async (_sentence, referenceOf, codes) => {
     const task = await pharos.api.scan({ image: referenceOf() })

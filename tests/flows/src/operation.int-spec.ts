@@ -56,22 +56,27 @@ describe.skipIf(!hasScanners)('operation', () => {
     const shown = [...commandLines, ...redisTexts, ...answers, ...pharos.services.map((service) => service.log())]
     expect(commandLines.size).toBeGreaterThan(pharos.services.length)
     expect(redisTexts.size).toBeGreaterThan(0)
-    for (const [name, secret] of secretsOf(pharos)) expect(shown.filter((one) => one.includes(secret)).map((one) => `${name}: ${one.slice(0, 300)}`)).toEqual([])
+    for (const [name, secret] of secretsOf(pharos))
+      expect(shown.filter((one) => one.includes(secret)).map((one) => `${name}: ${one.slice(0, 300)}`)).toEqual([])
   })
 
-  it.each(['api-gateway', 'scanner-worker', 'scheduler', 'results-service'])('%s ends with 0 on SIGTERM, and no task is lost', async (name) => {
-    const references: string[] = []
-    for (let index = 0; index < 6; index += 1) references.push(registry.add(`team/${name}-${index}`, '1', (await buildSmallImage()).image))
-    const ids = await pharos.api.submitAll(references.map((image) => ({ image })))
-    const service = pharos.service(name)
-    expect(await service.stop()).toBe(0)
-    await service.start()
-    for (const id of ids) expect(await pharos.api.ended(id)).toMatchObject({ state: 'succeeded' })
-  })
+  it.each(['api-gateway', 'scanner-worker', 'scheduler', 'results-service'])(
+    '%s ends with 0 on SIGTERM, and no task is lost',
+    async (name) => {
+      const references: string[] = []
+      for (let index = 0; index < 6; index += 1)
+        references.push(registry.add(`team/${name}-${index}`, '1', (await buildSmallImage()).image))
+      const ids = await pharos.api.submitAll(references.map((image) => ({ image })))
+      const service = pharos.service(name)
+      expect(await service.stop()).toBe(0)
+      await service.start()
+      for (const id of ids) expect(await pharos.api.ended(id)).toMatchObject({ state: 'succeeded' })
+    },
+  )
 
   it('removes at the next start what a killed worker left in its temporary folder', async () => {
     const { image, layerDigest } = await buildSmallImage()
-    const held = await holdBlob(registry, 'team/killed', layerDigest)
+    const held = holdBlob(registry, 'team/killed', layerDigest)
     const { id } = await pharos.api.submit({ image: registry.add('team/killed', '1', image) })
     await held.reached
     const worker = pharos.service('scanner-worker')
@@ -82,7 +87,6 @@ describe.skipIf(!hasScanners)('operation', () => {
     const now = await workFolders(pharos)
     expect(now.filter((folder) => left.some((former) => folder === former || folder.startsWith(`${former}/`)))).toEqual([])
     expect(await pharos.api.ended(id)).toMatchObject({ state: 'succeeded' })
-    await held.close()
   })
 
   it('leaves no process and no temporary file behind at the end', async () => {
@@ -139,6 +143,8 @@ async function valueOf(client: Redis, key: string): Promise<string> {
 /** Folders below the caches that are named after a process: its temporary ones. */
 async function workFolders(stack: PharosStack, pid?: number): Promise<string[]> {
   const entries = await readdir(join(stack.home, 'cache'), { recursive: true, withFileTypes: true })
-  const named = entries.filter((entry) => entry.isDirectory() && /^\d+-\d+$/.test(entry.name) && (pid === undefined || entry.name.startsWith(`${pid}-`)))
+  const named = entries.filter(
+    (entry) => entry.isDirectory() && /^\d+-\d+$/.test(entry.name) && (pid === undefined || entry.name.startsWith(`${pid}-`)),
+  )
   return named.map((entry) => join(entry.parentPath, entry.name))
 }

@@ -46,7 +46,9 @@ describe.skipIf(!hasScanners)('what happens because time passes', () => {
     const next = await database('next')
     feed.publish(next.directory)
     await pharos.api.call('POST', '/databases:update', AffectedCount)
-    const activated = await pharos.api.database(({ state, builtAt }) => state === 'active' && Date.parse(builtAt ?? '') === Date.parse(next.builtAt))
+    const activated = await pharos.api.database(
+      ({ state, builtAt }) => state === 'active' && Date.parse(builtAt ?? '') === Date.parse(next.builtAt),
+    )
     expect(activated.isSample).toBe(true)
 
     for (const name of names) await scannedBy('database', digests.get(name) ?? '')
@@ -59,7 +61,9 @@ describe.skipIf(!hasScanners)('what happens because time passes', () => {
     }
     const npm = await pharos.api.findings(digests.get('npm') ?? '')
     expect(npm.map(({ vulnerability }) => vulnerability.id)).toContain('CVE-2026-90002')
-    expect(npm.find(({ vulnerability }) => vulnerability.id === 'CVE-2021-23337')).toMatchObject({ vulnerability: { severity: 'critical' } })
+    expect(npm.find(({ vulnerability }) => vulnerability.id === 'CVE-2021-23337')).toMatchObject({
+      vulnerability: { severity: 'critical' },
+    })
     const gone = await pharos.api.findings(digests.get('debian-app') ?? '', '&state=gone')
     expect(gone.map(({ vulnerability }) => vulnerability.id)).toContain('CVE-2023-38546')
   })
@@ -75,7 +79,14 @@ describe.skipIf(!hasScanners)('what happens because time passes', () => {
     const second = await buildSmallImage()
     registry.add('team/watched', 'v2', second.image)
     const notification = {
-      events: [{ id: 'e1', action: 'push', target: { repository: 'team/watched', tag: 'v2', digest: second.digest }, request: { host: registry.host } }],
+      events: [
+        {
+          id: 'e1',
+          action: 'push',
+          target: { repository: 'team/watched', tag: 'v2', digest: second.digest },
+          request: { host: registry.host },
+        },
+      ],
     }
     const answer = await pharos.api.send('POST', `/watches/${watch.id}/notifications`, {
       body: notification,

@@ -24,16 +24,17 @@ describe.skipIf(!hasScanners)('submits and runs', () => {
   it('scans a digest once that is submitted eight times at once', async () => {
     const { image, layerDigest } = await buildSmallImage()
     const reference = registry.add('team/eight', '1', image)
-    const held = await holdBlob(registry, 'team/eight', layerDigest)
+    const held = holdBlob(registry, 'team/eight', layerDigest)
     const submitted = await Promise.all(Array.from({ length: 8 }, () => pharos.api.submit({ image: reference, force: true })))
     await held.reached
     const tasks = await Promise.all(
-      submitted.map(({ id }) => pharos.api.taskWhen(id, ({ state, phase }) => state === 'waiting' || (state === 'running' && phase === 'pull'))),
+      submitted.map(({ id }) =>
+        pharos.api.taskWhen(id, ({ state, phase }) => state === 'waiting' || (state === 'running' && phase === 'pull')),
+      ),
     )
     expect(tasks.filter(({ state }) => state === 'running')).toHaveLength(1)
     held.release()
     const ended = await Promise.all(submitted.map(({ id }) => pharos.api.ended(id)))
-    await held.close()
     expect(ended.map(({ state }) => state)).toEqual(Array(8).fill('succeeded'))
     expect(new Set(ended.map(({ runId }) => runId)).size).toBe(1)
     expect(registry.requests.filter(({ path, status }) => path.endsWith(layerDigest) && status === 200)).toHaveLength(1)
@@ -43,7 +44,7 @@ describe.skipIf(!hasScanners)('submits and runs', () => {
     const other = await startRegistry({ access: { kind: 'basic', username: 'pharos', password: 'right' } })
     await allowRegistry(pharos.api, other.host, { username: 'pharos', password: 'right' })
     const { image, layerDigest } = await buildSmallImage()
-    const held = await holdBlob(registry, 'team/leader', layerDigest)
+    const held = holdBlob(registry, 'team/leader', layerDigest)
     const leader = await pharos.api.submit({ image: registry.add('team/leader', '1', image) })
     await held.reached
     const follower = await pharos.api.submit({ image: other.add('team/follower', '1', image) })
@@ -51,14 +52,13 @@ describe.skipIf(!hasScanners)('submits and runs', () => {
     held.refuse(401)
     expect(await pharos.api.ended(leader.id)).toMatchObject({ state: 'failed', failure: { code: 'registry-unauthorized' } })
     expect(await pharos.api.ended(follower.id)).toMatchObject({ state: 'succeeded' })
-    await held.close()
     await other.close()
   })
 
   it('detaches a leader that is cancelled, and goes on for its follower', async () => {
     const { image, layerDigest } = await buildSmallImage()
     const reference = registry.add('team/cancelled', '1', image)
-    const held = await holdBlob(registry, 'team/cancelled', layerDigest)
+    const held = holdBlob(registry, 'team/cancelled', layerDigest)
     const leader = await pharos.api.submit({ image: reference })
     const events = pharos.api.events(leader.id)
     await held.reached
@@ -69,7 +69,6 @@ describe.skipIf(!hasScanners)('submits and runs', () => {
     held.release()
     expect(await pharos.api.ended(follower.id)).toMatchObject({ state: 'succeeded' })
     expect(await pharos.api.task(leader.id)).toMatchObject({ state: 'cancelled' })
-    await held.close()
   })
 
   it.each([
@@ -81,7 +80,11 @@ describe.skipIf(!hasScanners)('submits and runs', () => {
     const outcome = await pharos.api.call('POST', '/scans:batch', BatchOutcome, {
       raw: { content: contentOf([reference, '-not-a-reference', reference]), type },
     })
-    expect(outcome).toMatchObject({ accepted: 2, refused: 1, items: [{ index: 0 }, { index: 1, id: null, problem: { code: 'reference-invalid' } }, { index: 2 }] })
+    expect(outcome).toMatchObject({
+      accepted: 2,
+      refused: 1,
+      items: [{ index: 0 }, { index: 1, id: null, problem: { code: 'reference-invalid' } }, { index: 2 }],
+    })
     for (const { id } of outcome.items) if (id !== null) expect((await pharos.api.ended(id)).state).toBe('succeeded')
   })
 
@@ -125,7 +128,7 @@ describe.skipIf(!hasScanners)('submits and runs', () => {
     const sbom = await pharos.api.send('GET', `/images/${digest}/sbom?format=syft`)
     const posted = await pharos.api.call('POST', '/sboms?name=posted', ScanTask, { raw: { content: sbom.text, type: 'application/json' } })
     const ended = await pharos.api.ended(posted.id)
-    expect(ended.state).toBe('succeeded')
+    expect([ended.state, ended.failure]).toEqual(['succeeded', null])
     expect(await nativeIds(ended.digest ?? '')).toEqual(await nativeIds(digest))
     expect((await nativeIds(digest)).length).toBeGreaterThan(0)
   })

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { DatabaseGeneration, endedTaskStates, type ScanProgress, ScanResult, ScanTask, ScanTaskPage, type SubmitScan } from '@pharos/contracts'
+import {
+  DatabaseGeneration,
+  endedTaskStates,
+  type ScanProgress,
+  ScanResult,
+  ScanTask,
+  ScanTaskPage,
+  type SubmitScan,
+} from '@pharos/contracts'
 import { pollUntil } from '@pharos/service-kit'
 import { sampleDatabases, startRegistry, type TestRegistry } from '@pharos/test-kit'
 import { Redis } from 'ioredis'
@@ -29,7 +37,8 @@ describe.skipIf(!hasScanners)('kill -9 of each service and of Redis, with two wo
     await importSampleDatabase(pharos.api)
     registry = await startRegistry()
     await allowRegistry(pharos.api, registry.host, { maxConcurrent: 50 })
-    for (let index = 0; index < imageCount; index += 1) references.push(registry.add(`chaos/${index}`, '1', (await buildSmallImage()).image))
+    for (let index = 0; index < imageCount; index += 1)
+      references.push(registry.add(`chaos/${index}`, '1', (await buildSmallImage()).image))
   })
   afterAll(async () => {
     await registry?.close()
@@ -39,17 +48,33 @@ describe.skipIf(!hasScanners)('kill -9 of each service and of Redis, with two wo
   it(
     'ends every accepted task, and stores each result once',
     async () => {
-      const items = Array.from({ length: taskCount }, (_, index): SubmitScan => ({ image: references[index % imageCount] ?? '', force: index >= imageCount }))
+      const items = Array.from(
+        { length: taskCount },
+        (_, index): SubmitScan => ({ image: references[index % imageCount] ?? '', force: index >= imageCount }),
+      )
       const ids = await pharos.api.submitAll(items, 'chaos')
       const streams = ids.filter((_, index) => index % 10 === 0).map((id) => followed(id))
       const waits = references.slice(0, 5).map((image) => waited({ image, cohort: 'chaos' }))
 
-      for (const name of ['scanner-worker', 'results-service', 'api-gateway', 'redis', 'scheduler', 'results-service-2', 'scanner-worker-2', 'redis']) {
+      for (const name of [
+        'scanner-worker',
+        'results-service',
+        'api-gateway',
+        'redis',
+        'scheduler',
+        'results-service-2',
+        'scanner-worker-2',
+        'redis',
+      ]) {
         const before = await endedCount()
         if (name === 'redis') await pharos.redis.restart()
         else await pharos.service(name).restart()
         // The next one dies only after the system has gone on, or has nothing left to do.
-        await pollUntil(async () => (await endedCount()) >= Math.min(before + 4, taskCount), { timeoutMs: patienceMs, intervalMs: 200, what: `progress after the kill of ${name}` })
+        await pollUntil(async () => (await endedCount()) >= Math.min(before + 4, taskCount), {
+          timeoutMs: patienceMs,
+          intervalMs: 200,
+          what: `progress after the kill of ${name}`,
+        })
       }
 
       for (const id of ids) expect(await pharos.api.ended(id, patienceMs)).toMatchObject({ state: 'succeeded' })
@@ -63,37 +88,45 @@ describe.skipIf(!hasScanners)('kill -9 of each service and of Redis, with two wo
     patienceMs * 2,
   )
 
-  it('loses no task that stands in Redis when its data is gone', async () => {
-    const workers = pharos.services.filter(({ name }) => name.startsWith('scanner-worker'))
-    await Promise.all(workers.map((worker) => worker.kill()))
-    const ids = await pharos.api.submitAll(references.slice(0, 10).map((image) => ({ image })))
-    // Relayed, and not yet taken by anybody.
-    await pollUntil(async () => (await queuedJobs()) >= ids.length, { timeoutMs: 30_000, what: 'the relay of every task' })
-    await pharos.redis.restart()
-    await Promise.all(workers.map((worker) => worker.start()))
-    for (const id of ids) expect(await pharos.api.ended(id, patienceMs)).toMatchObject({ state: 'succeeded' })
-  }, patienceMs)
+  it(
+    'loses no task that stands in Redis when its data is gone',
+    async () => {
+      const workers = pharos.services.filter(({ name }) => name.startsWith('scanner-worker'))
+      await Promise.all(workers.map((worker) => worker.kill()))
+      const ids = await pharos.api.submitAll(references.slice(0, 10).map((image) => ({ image })))
+      // Relayed, and not yet taken by anybody.
+      await pollUntil(async () => (await queuedJobs()) >= ids.length, { timeoutMs: 30_000, what: 'the relay of every task' })
+      await pharos.redis.restart()
+      await Promise.all(workers.map((worker) => worker.start()))
+      for (const id of ids) expect(await pharos.api.ended(id, patienceMs)).toMatchObject({ state: 'succeeded' })
+    },
+    patienceMs,
+  )
 
-  it('acts on events that nobody heard because consumer and Redis were dead', async () => {
-    const next = await sampleDatabases('next')
-    if (!next.isAvailable) throw new Error(next.reason)
-    const image = await pharos.api.scan({ image: references[0] ?? '' })
-    await pharos.service('scheduler').kill()
-    const { id } = await pharos.api.call('POST', '/databases:import?engine=grype&source=sample', DatabaseGeneration, {
-      raw: { content: await readFile(next.value.grype.archivePath), type: 'application/octet-stream' },
-    })
-    await pharos.redis.restart()
-    await pharos.service('scheduler').start()
-    await pharos.api.database((generation) => generation.id === id && generation.state === 'active')
-    await pollUntil(
-      async () => {
-        const { items } = await pharos.api.call('GET', `/scans?digest=${encodeURIComponent(image.digest ?? '')}`, ScanTaskPage)
-        return items.some(({ cause, state }) => cause === 'database' && state === 'succeeded')
-      },
-      { timeoutMs: patienceMs, intervalMs: 300, what: 'a match in the new database' },
-    )
-    expect((await pharos.api.findings(image.digest ?? '')).map(({ vulnerability }) => vulnerability.id)).toContain('CVE-2026-90002')
-  }, patienceMs)
+  it(
+    'acts on events that nobody heard because consumer and Redis were dead',
+    async () => {
+      const next = await sampleDatabases('next')
+      if (!next.isAvailable) throw new Error(next.reason)
+      const image = await pharos.api.scan({ image: references[0] ?? '' })
+      await pharos.service('scheduler').kill()
+      const { id } = await pharos.api.call('POST', '/databases:import?engine=grype&source=sample', DatabaseGeneration, {
+        raw: { content: await readFile(next.value.grype.archivePath), type: 'application/octet-stream' },
+      })
+      await pharos.redis.restart()
+      await pharos.service('scheduler').start()
+      await pharos.api.database((generation) => generation.id === id && generation.state === 'active')
+      await pollUntil(
+        async () => {
+          const { items } = await pharos.api.call('GET', `/scans?digest=${encodeURIComponent(image.digest ?? '')}`, ScanTaskPage)
+          return items.some(({ cause, state }) => cause === 'database' && state === 'succeeded')
+        },
+        { timeoutMs: patienceMs, intervalMs: 300, what: 'a match in the new database' },
+      )
+      expect((await pharos.api.findings(image.digest ?? '')).map(({ vulnerability }) => vulnerability.id)).toContain('CVE-2026-90002')
+    },
+    patienceMs,
+  )
 })
 
 async function endedCount(): Promise<number> {
@@ -155,7 +188,12 @@ async function waited(body: SubmitScan): Promise<string> {
 }
 
 function isPassing(error: unknown): boolean {
-  return error instanceof Error && /fetch failed|terminated|socket|ECONN|answered 50\d|other side closed|did not come to the wanted state/.test(`${error.message} ${String(error.cause)}`)
+  return (
+    error instanceof Error &&
+    /fetch failed|terminated|socket|ECONN|answered 50\d|other side closed|did not come to the wanted state/.test(
+      `${error.message} ${String(error.cause)}`,
+    )
+  )
 }
 
 async function expectEverythingOnce(tasks: number): Promise<void> {
@@ -163,9 +201,11 @@ async function expectEverythingOnce(tasks: number): Promise<void> {
   expect(await counted(`select count(*)::int as count from scan_task where cohort = 'chaos' and state = 'succeeded'`)).toBe(tasks)
   expect(await counted('select count(*)::int as count from image')).toBe(imageCount)
   expect(
-    await counted(`select count(*)::int as count from (select 1 from event where body->>'type' = 'scan.ended' group by body->>'taskId' having count(*) > 1) twice`),
+    await counted(
+      `select count(*)::int as count from (select 1 from event where body->>'type' = 'scan.ended' group by body->>'taskId' having count(*) > 1) twice`,
+    ),
   ).toBe(0)
-  expect(await counted('select count(*)::int as count from scan_run where state = \'open\'')).toBe(0)
+  expect(await counted("select count(*)::int as count from scan_run where state = 'open'")).toBe(0)
   expect(
     await counted(
       `select count(*)::int as count from (select run_id from scan_attempt where state = 'reported' group by run_id having count(*) > 1) twice`,
@@ -176,5 +216,7 @@ async function expectEverythingOnce(tasks: number): Promise<void> {
       `select count(*)::int as count from (select 1 from finding f join vulnerability v on v.id = f.vulnerability_id where f.is_open group by f.image_id, f.engine, f.occurrence, v.group_id having count(*) > 1) twice`,
     ),
   ).toBe(0)
-  expect(await counted('select count(distinct n)::int as count from (select count(*) as n from finding where is_open group by image_id) each')).toBe(1)
+  expect(
+    await counted('select count(distinct n)::int as count from (select count(*) as n from finding where is_open group by image_id) each'),
+  ).toBe(1)
 }

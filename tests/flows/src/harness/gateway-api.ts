@@ -154,7 +154,11 @@ export class GatewayApi {
     const all: T[] = []
     let cursor: string | null = null
     do {
-      const page: { items: T[]; nextCursor: string | null } = await this.call('GET', cursor === null ? path : `${path}&cursor=${encodeURIComponent(cursor)}`, schema)
+      const page: { items: T[]; nextCursor: string | null } = await this.call(
+        'GET',
+        cursor === null ? path : `${path}&cursor=${encodeURIComponent(cursor)}`,
+        schema,
+      )
       all.push(...page.items)
       cursor = page.nextCursor
     } while (cursor !== null)

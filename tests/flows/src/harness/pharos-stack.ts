@@ -2,7 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort, launchRedis, pharosHome, registerChild, type RunningRedis, sampleDatabases, startPostgres } from '@pharos/test-kit'
+import {
+  endOrphans,
+  freePort,
+  launchRedis,
+  pharosHome,
+  registerChild,
+  type RunningRedis,
+  sampleDatabases,
+  startPostgres,
+} from '@pharos/test-kit'
 import { migrate, type RunSettings, servicePlans } from '../../../../scripts/lib/services.mjs'
 import type { ProcessPlan } from '../../../../scripts/lib/supervised-process.mjs'
 import { type Balancer, startBalancer } from './balancer.js'
@@ -47,6 +56,7 @@ export interface PharosStack {
 
 /** Starts PostgreSQL, Redis and every service, as `npm start` does, with a home folder of its own. */
 export async function startPharos(options: StackOptions = {}): Promise<PharosStack> {
+  await endOrphans()
   const home = join(pharosHome(), 'test', 'flows', randomBytes(5).toString('hex'))
   await mkdir(home, { recursive: true })
   await symlink(join(pharosHome(), 'tools'), join(home, 'tools'))
@@ -65,7 +75,7 @@ async function start(home: string, options: StackOptions, undo: (() => Promise<u
   const database = await postgres.createDatabase()
   undo.push(() => database.drop())
   const secrets = makeSecrets()
-  const redis = await startFlowRedis(join(home, 'redis'), secrets.redisPassword)
+  const redis = await startFlowRedis(home, secrets.redisPassword)
   undo.push(() => redis.kill())
 
   const resultsPorts = await Promise.all(Array.from({ length: options.resultsReplicas ?? 1 }, freePort))
@@ -128,16 +138,22 @@ async function plansOf(settings: RunSettings, resultsPorts: readonly number[], o
 
 function numbered(plan: ProcessPlan, index: number, environment: Record<string, string>): ProcessPlan {
   const name = index === 0 ? plan.name : `${plan.name}-${index + 1}`
-  return { ...plan, name, logPath: plan.logPath.replace(`${plan.name}.log`, `${name}.log`), environment: { ...plan.environment, ...environment } }
+  return {
+    ...plan,
+    name,
+    logPath: plan.logPath.replace(`${plan.name}.log`, `${name}.log`),
+    environment: { ...plan.environment, ...environment },
+  }
 }
 
 /** A Redis with a password, without anything on disk: killed, it has lost everything. */
-async function startFlowRedis(directory: string, password: string) {
+async function startFlowRedis(home: string, password: string) {
   const port = await freePort()
   let forget: () => void = () => undefined
   const launch = async (): Promise<RunningRedis> => {
-    const running = await launchRedis({ directory, password, port, persistence: 'none' })
-    forget = registerChild(running.identity.pid)
+    const running = await launchRedis({ directory: join(home, 'redis'), password, port, persistence: 'none' })
+    // If the flow is killed, the next one removes the home with it.
+    forget = registerChild(running.identity.pid, home)
     return running
   }
   let server = await launch()
@@ -157,7 +173,10 @@ async function startFlowRedis(directory: string, password: string) {
 
 function makeSecrets() {
   const secret = (): string => randomBytes(32).toString('base64url')
-  const letters = (bytes: number): string => randomBytes(bytes).toString('base64').replaceAll(/[^A-Za-z0-9]/g, 'x')
+  const letters = (bytes: number): string =>
+    randomBytes(bytes)
+      .toString('base64')
+      .replaceAll(/[^A-Za-z0-9]/g, 'x')
   return {
     serviceKeys: { 'api-gateway': secret(), 'scanner-worker': secret(), scheduler: secret() },
     encryptionKeys: `k1=${randomBytes(32).toString('base64')}`,

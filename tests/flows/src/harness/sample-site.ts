@@ -1,12 +1,23 @@
 import { Registry } from '@pharos/contracts'
-import { buildSampleImages, type SampleImageName, sampleTag, startRegistry, type StartRegistryOptions, type TestRegistry } from '@pharos/test-kit'
+import {
+  buildSampleImages,
+  type SampleImageName,
+  sampleTag,
+  startRegistry,
+  type StartRegistryOptions,
+  type TestRegistry,
+} from '@pharos/test-kit'
 import type { GatewayApi } from './gateway-api.js'
 
 /** Settings that let a registry of the tests be used: plain HTTP on a loopback address. */
 export const localRegistry = { allowHttp: true, allowInternal: true } as const
 
 /** Tells Pharos about a registry of the tests; a credential is handed over with it. */
-export async function allowRegistry(api: GatewayApi, host: string, settings: { username?: string; password?: string; maxConcurrent?: number } = {}): Promise<void> {
+export async function allowRegistry(
+  api: GatewayApi,
+  host: string,
+  settings: { username?: string; password?: string; maxConcurrent?: number } = {},
+): Promise<void> {
   await api.call('PUT', `/registries/${encodeURIComponent(host)}`, Registry, { body: { host, ...localRegistry, ...settings } })
 }
 

@@ -74,7 +74,11 @@ export class ScannerCommands {
   }
 
   private async print<T>(tool: 'grype' | 'syft', reference: string): Promise<T> {
-    const { stdout } = await run(toolPath(tool), ['-o', 'json', `registry:${reference}`], { env: this.environment, cwd: this.directory, maxBuffer })
+    const { stdout } = await run(toolPath(tool), ['-o', 'json', `registry:${reference}`], {
+      env: this.environment,
+      cwd: this.directory,
+      maxBuffer,
+    })
     return JSON.parse(stdout) as T
   }
 }
@@ -93,17 +97,19 @@ interface FindingFacts {
 export function storedFindingKeys(findings: readonly Finding[]): string[] {
   return findings
     .flatMap(({ vulnerability, package: { name, version }, locations, fix, alsoReportedAs = [] }) =>
-      [{ nativeId: vulnerability.nativeId, namespace: vulnerability.namespace, severityGiven: vulnerability.severityGiven, fix }, ...alsoReportedAs].map(
-        (advisory) =>
-          findingKey({
-            nativeId: advisory.nativeId,
-            namespace: advisory.namespace,
-            name,
-            version,
-            locations: locations.map(({ path, layer }) => `${path} ${layer ?? ''}`),
-            severity: advisory.severityGiven,
-            fix: `${advisory.fix.state} ${advisory.fix.versions.join(',')}`,
-          }),
+      [
+        { nativeId: vulnerability.nativeId, namespace: vulnerability.namespace, severityGiven: vulnerability.severityGiven, fix },
+        ...alsoReportedAs,
+      ].map((advisory) =>
+        findingKey({
+          nativeId: advisory.nativeId,
+          namespace: advisory.namespace,
+          name,
+          version,
+          locations: locations.map(({ path, layer }) => `${path} ${layer ?? ''}`),
+          severity: advisory.severityGiven,
+          fix: `${advisory.fix.state} ${advisory.fix.versions.join(',')}`,
+        }),
       ),
     )
     .sort()
