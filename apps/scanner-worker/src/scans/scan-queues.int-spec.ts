@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { PharosError, type EngineReport } from '@pharos/contracts'
 import { pollUntil, Quarantine } from '@pharos/service-kit'
 import { buildSampleImage } from '@pharos/test-kit'
@@ -21,6 +22,18 @@ afterEach(async () => {
 afterAll(() => fixture.close())
 
 const reference = (name: string): string => references.get(name) ?? ''
+const runId = '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e'
+
+/** Scans an image as a new one; what is known of it afterwards. */
+async function scannedOnce() {
+  const { job, attemptId } = fixture.task({ reference: reference('app') })
+  await fixture.startWorker()
+  await fixture.enqueue(job)
+  await fixture.called('report', attemptId)
+  await fixture.drained()
+  return { first: attemptId, image: fixture.results.report(attemptId).image }
+}
+
 const outcomes = (engines: readonly EngineReport[]) => engines.map(({ engine, status, reasons }) => [engine, status, reasons[0]?.code])
 
 describe('a job of the scan queues', () => {
@@ -58,6 +71,25 @@ describe('a job of the scan queues', () => {
       new Set([token]),
     )
     expect(await fixture.scanFolders()).toEqual([])
+  })
+
+  it('for a stored image matches the kept SBOM, without a look at the registry', async () => {
+    const { first, image } = await scannedOnce()
+    fixture.registry.reset()
+    const again = fixture.task({ reference: `${fixture.registry.host}/team/app@${image.digest}`, claim: { resolved: { ...image, reference: null }, runId, hasCatalogue: true } })
+    fixture.results.sboms.set(again.attemptId, gzipSync(JSON.stringify(fixture.results.of('sbom', first)[0]?.body)))
+    await fixture.enqueue(again.job)
+    await fixture.called('report', again.attemptId)
+    expect(fixture.results.report(again.attemptId)).toMatchObject({ catalogue: { isReused: true, packageCount: 2 }, engines: [{ status: 'complete' }] })
+    expect(fixture.registry.requests).toEqual([])
+  })
+
+  it('for a stored image whose SBOM another cataloguer made pulls it by its digest', async () => {
+    const { image } = await scannedOnce()
+    const again = fixture.task({ reference: `${fixture.registry.host}/team/app@${image.digest}`, claim: { resolved: { ...image, reference: null }, runId, hasCatalogue: false } })
+    await fixture.enqueue(again.job)
+    await fixture.called('report', again.attemptId)
+    expect(fixture.results.report(again.attemptId)).toMatchObject({ image: { digest: image.digest }, catalogue: { isReused: false }, engines: [{ status: 'complete' }] })
   })
 
   it('that is delivered again does nothing once its task has ended', async () => {

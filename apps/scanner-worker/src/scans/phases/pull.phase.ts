@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Injectable } from '@nestjs/common'
 import { PharosError, type ResolvedImage } from '@pharos/contracts'
-import { BlobCache, parsePlatform, type PulledImage, type ResolvedImage as RemoteImage } from '@pharos/registry'
+import { BlobCache, parseImageReference, parsePlatform, type PulledImage, type ResolvedImage as RemoteImage } from '@pharos/registry'
 import { InjectConfiguration } from '@pharos/service-kit'
 import type { WorkerConfiguration } from '../../configuration.js'
 import { EngineTools } from '../../engines/engine-tools.js'
@@ -45,9 +45,10 @@ export class PullPhase {
     })
   }
 
-  private async findAgain(attempt: ScanAttempt, image: ResolvedImage, signal: AbortSignal): Promise<RemoteImage> {
-    if (image.reference === null) throw new PharosError('sbom-invalid', 'The image is known by its SBOM only; it cannot be pulled.')
-    const reference = { registry: image.reference.registry, path: image.reference.repository, tag: null, digest: image.digest }
-    return attempt.registry.use(reference.registry, (client) => client.resolve(reference, parsePlatform(image.platform), { signal }))
+  /** The image at its digest, in the repository that the task names: its tag may lead elsewhere by now. */
+  private async findAgain({ claim, registry }: ScanAttempt, image: ResolvedImage, signal: AbortSignal): Promise<RemoteImage> {
+    if (claim.task.reference === null) throw new PharosError('sbom-invalid', 'The image is known by its SBOM only; it cannot be pulled.')
+    const reference = { ...parseImageReference(claim.task.reference), tag: null, digest: image.digest }
+    return registry.use(reference.registry, (client) => client.resolve(reference, parsePlatform(image.platform), { signal }))
   }
 }
