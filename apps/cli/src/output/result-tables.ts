@@ -9,7 +9,7 @@ function severityCells(engine: EngineSummary | undefined): string[] {
 }
 
 /** One word on how far an image's results can be trusted. */
-export function verdictText(engines: readonly EngineSummary[]): string {
+function verdictText(engines: readonly EngineSummary[]): string {
   if (engines.length === 0) return 'not scanned'
   if (engines.some((engine) => engine.lastAttemptFailed)) return 'stale'
   const status = engines.every((engine) => engine.status === 'complete') ? 'complete' : (engines.find((engine) => engine.status !== 'complete')?.status ?? 'partial')

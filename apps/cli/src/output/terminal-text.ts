@@ -1,10 +1,20 @@
+/** Code points that a terminal acts on, and marks that turn the direction of writing: [first, last]. */
+const harmfulRanges = [[0x00, 0x1f], [0x7f, 0x9f], [0x200e, 0x200f], [0x202a, 0x202e], [0x2066, 0x2069]] as const
+
+function isHarmful(codePoint: number): boolean {
+  return harmfulRanges.some(([first, last]) => codePoint >= first && codePoint <= last)
+}
+
 /**
- * Makes text from images and registries harmless on a terminal: control characters, which could move the cursor,
- * rename the window or hide lines, are shown as escapes; so are marks that turn the direction of writing.
+ * Makes text from images and registries harmless on a terminal: what could move the cursor, rename the window, hide
+ * lines or reverse them is shown as an escape.
  */
 export function terminalText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const shown = Array.from(text, (character) => {
+    const codePoint = character.codePointAt(0) ?? 0
+    return isHarmful(codePoint) ? `\\u${codePoint.toString(16).padStart(4, '0')}` : character
+  })
+  return shown.join('')
 }
 
 /** Shortens to a width, with an ellipsis where something was cut. */
