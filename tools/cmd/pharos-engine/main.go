@@ -23,6 +23,10 @@ import (
 // version is set by the build.
 var version = "0.0.0"
 
+// gcPercent trades memory for time: a catalogue makes 500 MB of garbage around 60 MB that live, and collecting at every doubling costs a sixth
+// of its time. The memory limit stays above it.
+const gcPercent = 200
+
 const (
 	exitFailed    = 1
 	exitUsage     = 2
@@ -50,6 +54,9 @@ func run() int {
 	if err != nil {
 		log.Error("engine refused", "error", err.Error())
 		return exitUsage
+	}
+	if _, isSet := os.LookupEnv("GOGC"); !isSet {
+		debug.SetGCPercent(gcPercent)
 	}
 	if options.memoryLimitBytes > 0 {
 		debug.SetMemoryLimit(options.memoryLimitBytes)

@@ -247,7 +247,7 @@ func TestASharedLayerIsUnpackedOnce(t *testing.T) {
 func TestRequestsThatCannotBeServed(t *testing.T) {
 	p := start(t, layercache.Limits{})
 	out := filepath.Join(t.TempDir(), "out.json")
-	damaged := sampleDatabase(t)
+	damaged := sampleDatabase(t, "facts.json")
 	path := filepath.Join(damaged, "6", "vulnerability.db")
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -282,7 +282,7 @@ func TestRequestsThatCannotBeServed(t *testing.T) {
 		IsSample  bool `json:"isSample"`
 		Providers []struct{ ID string }
 	}
-	p.must("openDatabase", map[string]any{"directory": sampleDatabase(t)}, &opened)
+	p.must("openDatabase", map[string]any{"directory": sampleDatabase(t, "facts.json")}, &opened)
 	if !opened.IsSample || len(opened.Providers) < 5 {
 		t.Errorf("opened %+v", opened)
 	}

@@ -102,7 +102,7 @@ func TestFindingsEqualThoseOfTheGrypeCommand(t *testing.T) {
 		{"a distribution that Grype does not know", []testimage.Layer{testimage.Text(map[string]string{
 			"etc/os-release": "ID=unheardof\nVERSION_ID=1\n"}), lodash}, []string{"GHSA-35jh-r3h4-6jhm"}, nil},
 	}
-	root := sampleDatabase(t)
+	root := sampleDatabase(t, "facts.json")
 	p := start(t, layercache.Limits{})
 	p.must("openDatabase", map[string]any{"directory": root}, nil)
 	for _, c := range cases {

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/anchore/grype/grype/db/v6/installation"
 	_ "github.com/glebarez/sqlite"
 
 	"github.com/pharos-security/pharos/tools/internal/engine"
@@ -148,10 +148,10 @@ func toolsBin(t *testing.T, name string) string {
 	return path
 }
 
-// sampleDatabase makes a Grype database root of the sample facts.
-func sampleDatabase(t *testing.T) string {
+// sampleDatabase makes a Grype database root of sample facts.
+func sampleDatabase(t *testing.T, factsName string) string {
 	t.Helper()
-	loaded, err := facts.Load(filepath.Join("..", "..", "facts", "facts.json"))
+	loaded, err := facts.Load(filepath.Join("..", "..", "facts", factsName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,10 +160,12 @@ func sampleDatabase(t *testing.T) string {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
-	command := exec.Command(toolsBin(t, "grype"), "db", "import", written.ArchivePath)
-	command.Env = grypeEnvironment(root)
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("grype db import: %v\n%s", err, output)
+	curator, err := installation.NewCurator(installation.Config{DBRootDir: root, ValidateChecksum: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := curator.Import(written.ArchivePath); err != nil {
+		t.Fatal(err)
 	}
 	return root
 }
