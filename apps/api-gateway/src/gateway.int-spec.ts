@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exampleOf, type Principal, problemType, redisChannels, ScanResult, ScanTask, type TaskState } from '@pharos/contracts'
-import { createService, loadConfiguration, type Service, silentLogger } from '@pharos/service-kit'
+import { createService, loadConfiguration, pollUntil, type Service, silentLogger } from '@pharos/service-kit'
 import { startRedis, type TestRedis } from '@pharos/test-kit'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -223,7 +223,7 @@ describe('a submit', () => {
 
   it('with wait is answered with the result as soon as the news comes', async () => {
     const answer = submit({ image: 'alpine:3.18' }, '?wait=30s')
-    await waitUntil(() => results.seen.some(({ url }) => url === `/api/v1/scans/${taskId}`))
+    await pollUntil(() => results.seen.some(({ url }) => url === `/api/v1/scans/${taskId}`))
     results.task = taskIn('succeeded', 5)
     await publisher.publish(redisChannels.tasks, JSON.stringify({ id: taskId, version: 5, state: 'succeeded' }))
     const response = await answer
@@ -233,7 +233,7 @@ describe('a submit', () => {
 
   it('with wait finds the end also when the news is lost', async () => {
     const answer = submit({ image: 'alpine:3.18' }, '?wait=30s')
-    await waitUntil(() => results.seen.some(({ url }) => url === `/api/v1/scans/${taskId}`))
+    await pollUntil(() => results.seen.some(({ url }) => url === `/api/v1/scans/${taskId}`))
     results.task = taskIn('partial', 5)
     expect((await answer).status).toBe(200)
   })
@@ -259,7 +259,7 @@ describe('the progress stream', () => {
     expect(response.headers.get('content-type')).toBe('text/event-stream')
     results.task = taskIn('running', 2)
     await publisher.publish(redisChannels.tasks, JSON.stringify({ id: taskId, version: 2, state: 'running' }))
-    await waitUntil(() => results.seen.filter(({ url }) => url === `/api/v1/scans/${taskId}`).length >= 2)
+    await pollUntil(() => results.seen.filter(({ url }) => url === `/api/v1/scans/${taskId}`).length >= 2)
     results.task = taskIn('succeeded', 3)
     const text = await response.text()
     const states = [...text.matchAll(/^data: (.*)$/gm)].map((match) => (JSON.parse(match[1] ?? '') as { state: string }).state)
@@ -272,7 +272,7 @@ describe('the progress stream', () => {
     const response = await call(`/api/v1/scans/${taskId}/events`)
     results.isDown = true
     const before = results.seen.length
-    await waitUntil(() => results.seen.length > before)
+    await pollUntil(() => results.seen.length > before)
     results.task = taskIn('cancelled', 9)
     results.isDown = false
     expect(await response.text()).toContain('"state":"cancelled"')
@@ -313,11 +313,3 @@ describe('the limits', () => {
     expect((await call('/api/v1/images')).status).toBe(200)
   })
 })
-
-async function waitUntil(condition: () => boolean): Promise<void> {
-  const untilMs = Date.now() + 10_000
-  while (!condition()) {
-    if (Date.now() > untilMs) throw new Error('It did not happen within 10 s')
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}

@@ -43,7 +43,7 @@ function protectedBy(isWelcome: (authorization: string | undefined) => boolean, 
 async function tokenRegistry(options: { answer?: (authorization: string | undefined) => { status: number; body: string }; scope?: string } = {}): Promise<ScriptedRegistry> {
   let issued = 0
   const answer = options.answer ?? (() => ({ status: 200, body: JSON.stringify({ token: `token-${issued += 1}`, expires_in: 300 }) }))
-  const guarded = protectedBy((authorization) => /^Bearer token-/.test(authorization ?? ''),
+  const guarded = protectedBy((authorization) => authorization?.startsWith('Bearer token-') === true,
     () => `Bearer realm="http://${registry.host}/token",service="registry, the best",scope="${options.scope ?? 'repository:a:pull'}"`)
   const registry: ScriptedRegistry = await registryWith((request, response) => {
     if (request.url?.startsWith('/token') !== true) { guarded(request, response); return }

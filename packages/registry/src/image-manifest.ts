@@ -4,8 +4,8 @@ import { normalisePlatform, platformDistance, formatPlatform, type Platform } fr
 import { printable, registryProblem } from './registry-problem.js'
 
 /** Manifest media types that are read. Sources: OCI image-spec 1.1 media-types.md, docker distribution manifest v2 schema 2. */
-export const MANIFEST_MEDIA_TYPES = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'] as const
-export const INDEX_MEDIA_TYPES = ['application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.list.v2+json'] as const
+const MANIFEST_MEDIA_TYPES = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'] as const
+const INDEX_MEDIA_TYPES = ['application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.list.v2+json'] as const
 /** What is sent as Accept. */
 export const ACCEPTED_MANIFESTS = [...MANIFEST_MEDIA_TYPES, ...INDEX_MEDIA_TYPES].join(', ')
 

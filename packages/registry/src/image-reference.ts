@@ -84,7 +84,6 @@ export function parseImageReference(text: string): ImageReference {
   if (text.startsWith('-')) invalid('The reference begins with "-"; it would be read as an option.')
   if (text.length > REFERENCE_LIMIT) invalid(`The reference is ${text.length} characters long; at most ${REFERENCE_LIMIT} are allowed.`)
   if (/\s/.test(text)) invalid('The reference holds white space.')
-  // eslint-disable-next-line no-control-regex -- the very characters that are refused
   const foreign = /[^\x21-\x7e]/u.exec(text)?.[0]
   if (foreign !== undefined) invalid(`The reference holds the character ${quoted(foreign)} (U+${(foreign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}); only ASCII is allowed.`)
   if (/^[a-z]+:\/\//i.test(text)) invalid('The reference is a URL; leave the scheme out.')

@@ -25,7 +25,7 @@ function clientFor(registry: ScriptedRegistry, options: RegistryClientOptions = 
   return client
 }
 
-async function resolveAt(handle: Handler, tag = 'a:1', platform?: string): Promise<unknown> {
+async function resolveAt(handle: Handler, tag = 'a:1', platform?: string): ReturnType<RegistryClient['resolve']> {
   const registry = await registryWith(handle)
   return clientFor(registry).resolve(parseImageReference(`${registry.host}/${tag}`), platform === undefined ? undefined : parsePlatform(platform))
 }

@@ -1,7 +1,7 @@
 import { PharosError, type PharosErrorOptions, type ProblemCode } from '@pharos/contracts'
 
 /** Longest detail of an error, in characters: registries are strangers and must not fill logs or tables. */
-export const DETAIL_LIMIT_CHARACTERS = 500
+const DETAIL_LIMIT_CHARACTERS = 500
 
 /**
  * Makes text that came from outside fit for a message: control, format and lone surrogate characters become `?`
@@ -49,7 +49,7 @@ const KNOWN_ERROR_CODES = new Set([
 ])
 
 /** The distribution error code in an error body, in brackets, when it is one of the specification's. */
-export function describeErrorBody(body: string): string {
+function describeErrorBody(body: string): string {
   const code = /"code"\s*:\s*"([A-Za-z_]{1,40})"/.exec(body)?.[1]?.toUpperCase()
   return code !== undefined && KNOWN_ERROR_CODES.has(code) ? ` (${code})` : ''
 }
@@ -80,7 +80,7 @@ const UNRESOLVED_CODES = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NONAME', 'EAI_NOD
 const DISK_CODES = new Set(['ENOSPC', 'EDQUOT'])
 
 /** The Node error code (errno, OpenSSL, llhttp) of a failure, searched through its causes; at most eight deep. */
-export function errorCodeOf(failure: unknown): string | undefined {
+function errorCodeOf(failure: unknown): string | undefined {
   let current: unknown = failure
   for (let depth = 0; depth < 8 && current instanceof Error; depth += 1) {
     if (current instanceof AggregateError && current.errors.length > 0) {

@@ -1,5 +1,4 @@
 import { createRedis, type PharosLogger } from '@pharos/service-kit'
-import type { Redis } from 'ioredis'
 
 /** What a subscription tells. */
 export interface Subscription {
@@ -10,12 +9,12 @@ export interface Subscription {
 }
 
 /** Opens a connection of its own, as Redis wants for subscriptions, and keeps it subscribed. */
-export function createSubscriber(redisUrl: string, logger: PharosLogger, subscription: Subscription): Redis {
+export function createSubscriber(redisUrl: string, logger: PharosLogger, subscription: Subscription): { close: () => void } {
   const redis = createRedis(redisUrl, { role: 'subscriber', name: 'task-news', logger })
   redis.on('message', (_channel: string, text: string) => subscription.onMessage(text))
   redis.on('ready', () => {
     // A connection that breaks meanwhile becomes ready again, and subscribes again.
     redis.subscribe(subscription.channel).then(subscription.onConnected, (error: unknown) => logger.debug('subscription interrupted', { error }))
   })
-  return redis
+  return { close: () => redis.disconnect() }
 }

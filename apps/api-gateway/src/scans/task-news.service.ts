@@ -1,7 +1,6 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common'
 import { redisChannels, TaskChanged } from '@pharos/contracts'
 import { InjectConfiguration, PharosLogger } from '@pharos/service-kit'
-import type { Redis } from 'ioredis'
 import type { GatewayConfiguration } from '../configuration.js'
 import { createSubscriber } from './task-news.client.js'
 
@@ -12,7 +11,7 @@ import { createSubscriber } from './task-news.client.js'
 @Injectable()
 export class TaskNewsService implements OnModuleInit, OnModuleDestroy {
   private readonly listeners = new Map<string, Set<() => void>>()
-  private subscriber: Redis | undefined
+  private subscriber: { close: () => void } | undefined
 
   constructor(@InjectConfiguration() private readonly configuration: GatewayConfiguration, private readonly logger: PharosLogger) {}
 
@@ -25,7 +24,7 @@ export class TaskNewsService implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleDestroy(): void {
-    this.subscriber?.disconnect()
+    this.subscriber?.close()
   }
 
   /** Calls `listener` at news of the task until the answer is called. */

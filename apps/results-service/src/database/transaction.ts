@@ -24,7 +24,7 @@ export function afterCommit(tx: Transaction, hook: () => void): void {
 }
 
 /** The SQLSTATE of a failed statement, e.g. 23505 for a unique violation. */
-export function sqlStateOf(error: unknown): string | undefined {
+function sqlStateOf(error: unknown): string | undefined {
   if (!(error instanceof QueryFailedError)) return undefined
   const { code } = error.driverError as { code?: unknown }
   return typeof code === 'string' ? code : undefined

@@ -47,7 +47,7 @@ const keyOf = (finding: { occurrence: string; groupId: number }): string => `${f
  * Several matches of one place and group are one finding: the one of the highest risk, then severity, then the one that was
  * stored first speaks for all.
  */
-export function mergeReported(reported: readonly ReportedFinding[]): Map<string, ReportedFinding> {
+function mergeReported(reported: readonly ReportedFinding[]): Map<string, ReportedFinding> {
   const merged = new Map<string, ReportedFinding>()
   for (const finding of reported) {
     const known = merged.get(keyOf(finding))

@@ -138,7 +138,7 @@ function factColumns(facts: readonly FindingFacts[]): string[] {
 const fixedCode = 1
 
 /** Counts open findings. */
-export function countFindings(open: readonly FindingFacts[]): FindingCounts {
+function countFindings(open: readonly FindingFacts[]): FindingCounts {
   const bySeverity = [0, 0, 0, 0, 0, 0]
   let fixable = 0
   let kev = 0

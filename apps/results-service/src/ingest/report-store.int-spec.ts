@@ -1,4 +1,4 @@
-import type { ScanReport } from '@pharos/contracts'
+import type { EngineReport, ScanReport } from '@pharos/contracts'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { debPackage, digestOf, engineReport, match, resolvedImage, scanReport, simpleReport, vulnerability } from './__tests__/report-builder.js'
 import { createInventory, type InventoryHarness } from './__tests__/inventory-harness.js'
@@ -70,7 +70,7 @@ describe('ingest of a report', () => {
 
   it('a partial result adds and refreshes, and closes nothing', async () => {
     await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-1']))
-    const partial = { status: 'partial', reasons: [{ code: 'engine-failed', detail: 'the matcher of Go modules failed' }] } as const
+    const partial: Partial<EngineReport> = { status: 'partial', reasons: [{ code: 'engine-failed', detail: 'the matcher of Go modules failed' }] }
     const stored = await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-2'], partial))
     expect(stored.state).toBe('partial')
     expect(await openNames()).toEqual(['tar CVE-1', 'tar CVE-2'])

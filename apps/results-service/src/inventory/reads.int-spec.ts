@@ -26,7 +26,7 @@ beforeAll(async () => {
     vulnerability(`CVE-2026-${index}`, { severity: severities[index % 6]!, epss: index % 4 === 0 ? null : { probability: (index % 5) / 10, percentile: 0.5, date: null }, kev: index % 8 === 0 ? { dateAdded: null, dueDate: null, ransomware: false } : null }))
   const matches = packages.map((_package, index) => match(index, index % 24, { risk: (index % 5) * 10.1, fixState: index % 2 === 0 ? 'fixed' : 'wont-fix' }))
   const secret = { rule: 'private-key', category: 'AsymmetricPrivateKey', title: 'Key', severity: 'high', path: '/key\0.pem', startLine: 1, endLine: 1, masked: '****', layer: null } as const
-  const misconfiguration = { check: 'DS-0002', title: 'root', description: '', message: 'USER', resolution: '', severity: 'medium', target: 'Dockerfile', urls: [] } as const
+  const misconfiguration = { check: 'DS-0002', title: 'root', description: '', message: 'USER', resolution: '', severity: 'medium' as const, target: 'Dockerfile', urls: [] }
   await reads.inventory.ingest(scanReport('shop', {
     image: resolvedImage('shop', { indexDigest, indexPlatforms: [{ platform: 'linux/amd64', digest: digestOf('shop') }, { platform: 'linux/arm64', digest: digestOf('shop-arm') }] }),
     packages, engines: [engineReport({ vulnerabilities, matches }), engineReport({ engine: 'trivy', secrets: [secret, { ...secret, startLine: 9 }], misconfigurations: [misconfiguration] })],

@@ -2,14 +2,13 @@ import { PharosError } from '@pharos/contracts'
 import { z } from 'zod'
 
 /** Grype's listing of its newest database (grype db, schema v6: latest.json). Fields that are not needed are passed over. */
-export const FeedListing = z.object({
+const FeedListing = z.object({
   status: z.string().optional(),
   schemaVersion: z.string(),
   built: z.string(),
   path: z.string().min(1).max(1000),
   checksum: z.string().regex(/^sha256:[a-f0-9]{64}$/),
 })
-export type FeedListing = z.infer<typeof FeedListing>
 
 /** A database that a feed offers. */
 export interface OfferedDatabase {
