@@ -51,15 +51,27 @@ function openStream(request: FastifyRequest, accepted: string, limit: number): C
   return { kind: 'stream', stream: limitBytes(request.body, limit), mediaType }
 }
 
-function checkQuery(route: RouteDefinition, query: unknown): Record<string, unknown> {
-  const schema = route.query === undefined ? z.strictObject({}) : route.query.strict()
-  return parseRequestPart(schema, query, 'query') as Record<string, unknown>
+interface PartSchemas {
+  params: z.ZodType
+  query: z.ZodType
+}
+
+/** Made once a route: zod compiles a schema when it is first used, which costs more than all the rest of a request. */
+const partSchemas = new WeakMap<RouteDefinition, PartSchemas>()
+
+function schemasOf(route: RouteDefinition): PartSchemas {
+  const known = partSchemas.get(route)
+  if (known !== undefined) return known
+  const schemas = { params: z.object(route.params ?? {}), query: route.query === undefined ? z.strictObject({}) : route.query.strict() }
+  partSchemas.set(route, schemas)
+  return schemas
 }
 
 /** Checks path parameters, query and body of a request by the contract of its route; bodies that pass through stay unread. */
 export async function readRequest(request: FastifyRequest, route: RouteDefinition, params: Record<string, string>): Promise<CheckedRequest> {
-  if (route.params !== undefined) parseRequestPart(z.object(route.params), params, 'params')
-  const query = checkQuery(route, request.query)
+  const schemas = schemasOf(route)
+  if (route.params !== undefined) parseRequestPart(schemas.params, params, 'params')
+  const query = parseRequestPart(schemas.query, request.query, 'query') as Record<string, unknown>
   const rawQuery = request.url.split('?', 2)[1] ?? ''
   if (route.body === undefined) return { query, rawQuery, body: { kind: 'none' } }
   if ('raw' in route.body) return { query, rawQuery, body: openStream(request, route.body.raw, route.body.limitBytes) }

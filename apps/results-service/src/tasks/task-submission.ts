@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Injectable } from '@nestjs/common'
 import type { EngineName, Priority, ScanCause } from '@pharos/contracts'
-import { injectTraceContext, Metrics } from '@pharos/service-kit'
+import { injectTraceContext, Metrics, type TraceCarrier } from '@pharos/service-kit'
 import { newId } from '../database/identifier.js'
 import { rows, type SqlRunner } from '../database/sql.js'
 import { afterCommit, Database, type Transaction } from '../database/transaction.js'
@@ -75,7 +75,8 @@ export class TaskSubmission {
   /** Accepts many tasks in the caller's transaction, set-based; answers in the order of the input. */
   async submitMany(tx: Transaction, tasks: readonly NewTask[]): Promise<TaskRow[]> {
     if (tasks.length === 0) return []
-    const inserted = await this.insert(tx, tasks.map(toInput))
+    const trace = traceOf()
+    const inserted = await this.insert(tx, tasks.map((task, position) => toInput(task, position, trace)))
     afterCommit(tx, () => {
       for (const { priority } of tasks) this.submitted.inc({ lane: priority })
       this.relay.wake()
@@ -86,7 +87,7 @@ export class TaskSubmission {
   /** Accepts one task. Submits that come while another commit is under way share the next one. */
   submitOne(task: NewTask): Promise<TaskRow> {
     return new Promise((resolve, reject) => {
-      this.pending.push({ task: toInput(task, 0), lane: task.priority, resolve, reject })
+      this.pending.push({ task: toInput(task, 0, traceOf()), lane: task.priority, resolve, reject })
       if (!this.isFlushing) void this.flush()
     })
   }
@@ -118,13 +119,17 @@ export class TaskSubmission {
   }
 }
 
-function toInput(task: NewTask, position: number): object {
+/** The trace that a worker goes on with; null where nothing is traced. */
+function traceOf(): TraceCarrier | null {
   const trace = injectTraceContext()
+  return Object.keys(trace).length === 0 ? null : trace
+}
+
+function toInput(task: NewTask, position: number, trace: TraceCarrier | null): object {
   return {
     id: newId(), attempt_id: randomUUID(), position,
     image: task.image, repository: task.repository, platform: task.platform ?? null, engines: task.engines, priority: task.priority, cause: task.cause,
     cohort: task.cohort ?? null, context: task.context ?? null, context_key: task.contextKey ?? null, max_age_ms: task.maxAgeMs ?? 0, is_forced: task.isForced ?? false,
-    sbom_digest: task.sbomDigest ?? null, known_digest: task.knownDigest ?? null, submitted_by: task.submittedBy,
-    trace: Object.keys(trace).length === 0 ? null : trace,
+    sbom_digest: task.sbomDigest ?? null, known_digest: task.knownDigest ?? null, submitted_by: task.submittedBy, trace,
   }
 }
