@@ -18,7 +18,18 @@ import { allowRegistry } from '../harness/sample-site.js'
 import { buildSmallImage } from '../harness/small-image.js'
 import { storedRows } from '../harness/stored-rows.js'
 
-const taskCount = 100
+const victims = [
+  'scanner-worker',
+  'results-service',
+  'api-gateway',
+  'redis',
+  'scheduler',
+  'results-service-2',
+  'scanner-worker-2',
+  'redis',
+] as const
+/** Tasks that are accepted right before each kill: 104 in all. */
+const waveSize = 13
 const imageCount = 30
 const patienceMs = 400_000
 
@@ -48,32 +59,26 @@ describe.skipIf(!hasScanners)('kill -9 of each service and of Redis, with two wo
   it(
     'ends every accepted task, and stores each result once',
     async () => {
-      const items = Array.from(
-        { length: taskCount },
-        (_, index): SubmitScan => ({ image: references[index % imageCount] ?? '', force: index >= imageCount }),
-      )
-      const ids = await pharos.api.submitAll(items, 'chaos')
-      const streams = ids.filter((_, index) => index % 10 === 0).map((id) => followed(id))
-      const waits = references.slice(0, 5).map((image) => waited({ image, cohort: 'chaos' }))
-
-      for (const name of [
-        'scanner-worker',
-        'results-service',
-        'api-gateway',
-        'redis',
-        'scheduler',
-        'results-service-2',
-        'scanner-worker-2',
-        'redis',
-      ]) {
+      const ids: string[] = []
+      const streams: Promise<ScanProgress[]>[] = []
+      const waits: Promise<string>[] = []
+      for (const victim of victims) {
         const before = await endedCount()
-        if (name === 'redis') await pharos.redis.restart()
-        else await pharos.service(name).restart()
-        // The next one dies only after the system has gone on, or has nothing left to do.
-        await pollUntil(async () => (await endedCount()) >= Math.min(before + 4, taskCount), {
+        const wave = Array.from({ length: waveSize }, (_, index): SubmitScan => {
+          const number = ids.length + index
+          return { image: references[number % imageCount] ?? '', force: number >= imageCount }
+        })
+        const accepted = await pharos.api.submitAll(wave, 'chaos')
+        ids.push(...accepted)
+        streams.push(...accepted.slice(0, 2).map((id) => followed(id)))
+        waits.push(waited({ image: references[waits.length] ?? '', cohort: 'chaos' }))
+        if (victim === 'redis') await pharos.redis.restart()
+        else await pharos.service(victim).restart()
+        // The next one dies only after the system has gone on.
+        await pollUntil(async () => (await endedCount()) >= before + 4, {
           timeoutMs: patienceMs,
           intervalMs: 200,
-          what: `progress after the kill of ${name}`,
+          what: `progress after the kill of ${victim}`,
         })
       }
 
@@ -83,7 +88,7 @@ describe.skipIf(!hasScanners)('kill -9 of each service and of Redis, with two wo
         expect(events.filter(({ state }) => endedTaskStates.has(state))).toHaveLength(1)
       }
       expect(await Promise.all(waits)).toEqual(waits.map(() => 'succeeded'))
-      await expectEverythingOnce(taskCount + waits.length)
+      await expectEverythingOnce(ids.length + waits.length)
     },
     patienceMs * 2,
   )

@@ -1,3 +1,4 @@
+import { pollUntil } from '@pharos/service-kit'
 import { startRegistry, type TestRegistry } from '@pharos/test-kit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { holdBlob } from '../harness/held-blob.js'
@@ -37,6 +38,10 @@ describe.skipIf(!hasScanners)('zombies and forgers', () => {
     // The worker that woke up works on: what it says late is refused, and what it does next is right.
     const next = await buildSmallImage()
     expect(await pharos.api.scan({ image: registry.add('team/next', '1', next.image) })).toMatchObject({ state: 'succeeded' })
+    await pollUntil(() => frozen.log().includes('"message":"attempt lost"'), {
+      timeoutMs: 60_000,
+      what: 'the frozen worker to hear that its attempt is lost',
+    })
     expect(await pharos.api.task(id)).toMatchObject({ state: 'succeeded', attempts: 2 })
     expect(await pharos.api.findings(digest)).toEqual(findings)
   })
