@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/anchore/clio"
@@ -195,6 +197,9 @@ func databaseInfo(open *database.Database) any {
 	}{open.Status, providers}
 }
 
+// harmless begins the messages of warnings that take nothing from the matches: these tell that an advisory's score could not be read.
+const harmless = "unable to parse CVSS vector"
+
 func warningsOf(entries []capture.Entry) []Warning {
 	warnings := []Warning{}
 	for _, entry := range entries {
@@ -202,7 +207,10 @@ func warningsOf(entries []capture.Entry) []Warning {
 		if cause := entry.Fields["error"]; cause != "" {
 			warning.Message += ": " + cause
 		}
-		warnings = append(warnings, warning)
+		// A version that cannot be compared is told once for each advisory.
+		if !strings.HasPrefix(entry.Message, harmless) && !slices.Contains(warnings, warning) {
+			warnings = append(warnings, warning)
+		}
 	}
 	return warnings
 }
