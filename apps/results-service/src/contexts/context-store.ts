@@ -13,13 +13,22 @@ export class ContextStore {
   constructor(private readonly database: Database) {}
 
   /** Keeps the contexts of all tasks that a run ends; of two under one key that of the later task. */
-  async keepOfRun(tx: Transaction, runId: string, digest: string): Promise<void> {
+  keepOfRun(tx: Transaction, runId: string, digest: string): Promise<void> {
+    return this.keep(tx, digest, 't.run_id = $2', runId)
+  }
+
+  /** Keeps the context of one task, which a stored result has ended. */
+  keepOfTask(tx: Transaction, taskId: string, digest: string): Promise<void> {
+    return this.keep(tx, digest, 't.id = $2', taskId)
+  }
+
+  private async keep(tx: Transaction, digest: string, ofTasks: 't.run_id = $2' | 't.id = $2', id: string): Promise<void> {
     await tx.query(
       `insert into image_context (digest, key, owner, data, updated_at)
-       select distinct on (coalesce(t.context_key, 'default')) $2, coalesce(t.context_key, 'default'), 'submit', t.context::json, date_trunc('milliseconds', now())
-         from scan_task t where t.run_id = $1 and t.context is not null order by coalesce(t.context_key, 'default'), t.id desc
+       select distinct on (coalesce(t.context_key, 'default')) $1, coalesce(t.context_key, 'default'), 'submit', t.context::json, date_trunc('milliseconds', now())
+         from scan_task t where ${ofTasks} and t.context is not null order by coalesce(t.context_key, 'default'), t.id desc
        on conflict (digest, key, owner) do update set data = excluded.data, updated_at = excluded.updated_at`,
-      [runId, digest],
+      [digest, id],
     )
   }
 

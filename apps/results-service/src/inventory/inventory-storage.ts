@@ -73,6 +73,10 @@ export class InventoryStorage extends ScanStorage {
     return this.view.of(digest, visible)
   }
 
+  keepContext(tx: Transaction, taskId: string, digest: string): Promise<void> {
+    return this.contexts.keepOfTask(tx, taskId, digest)
+  }
+
   markDeletedFromRegistry(tx: Transaction, digests: readonly string[]): Promise<void> {
     return this.images.markDeletedFromRegistry(tx, digests)
   }

@@ -120,6 +120,7 @@ export class RunsService {
     if (!isComplete || !isSameSet(latest.generationIds, intent.generationIds)) return false
     await this.leaveOthers(tx, intent.taskId, null)
     await this.ledger.transition(tx, 'succeed', [intent.taskId], { digest: intent.digest, outcomes: latest.outcomes, failure: null })
+    await this.storage.keepContext(tx, intent.taskId, intent.digest)
     return true
   }
 

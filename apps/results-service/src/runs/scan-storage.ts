@@ -40,6 +40,8 @@ export abstract class ScanStorage {
   abstract latestResult(tx: Transaction, query: { digest: string; engines: readonly EngineName[] }): Promise<LatestResult | null>
   /** Image and first findings of a scan result; null when the image is gone or may not be seen. */
   abstract resultOf(digest: string, visible: VisibleRepositories): Promise<Pick<ScanResult, 'image' | 'topFindings'> | null>
+  /** Keeps the context that a task was submitted with on the image. */
+  abstract keepContext(tx: Transaction, taskId: string, digest: string): Promise<void>
   /** Marks images that their registry no longer has. */
   abstract markDeletedFromRegistry(tx: Transaction, digests: readonly string[]): Promise<void>
 }
