@@ -69,7 +69,7 @@ export class ApiClient {
   private exchange({ method, path, query, body, stream }: ApiCall, signal: AbortSignal | undefined): Promise<IncomingMessage> {
     const { server, token } = this.configuration
     const url = new URL(`${server}/api/v1${path}`)
-    for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined && value !== null) url.searchParams.append(name, String(value))
+    for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined && value !== null) url.searchParams.append(name, typeof value === 'string' ? value : JSON.stringify(value))
     const json = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
     const headers = {
       accept: 'application/json, application/problem+json, text/event-stream', 'user-agent': 'pharos-cli',
