@@ -11,7 +11,7 @@ export interface ListedProcess {
 }
 
 /** Every process of this machine. */
-export function listProcesses(): ListedProcess[] {
+function listProcesses(): ListedProcess[] {
   return readdirSync('/proc').flatMap((entry) => {
     if (!/^\d+$/.test(entry)) return []
     try {

@@ -10,7 +10,7 @@ import {
 import type { GatewayApi } from './gateway-api.js'
 
 /** Settings that let a registry of the tests be used: plain HTTP on a loopback address. */
-export const localRegistry = { allowHttp: true, allowInternal: true } as const
+const localRegistry = { allowHttp: true, allowInternal: true } as const
 
 /** Tells Pharos about a registry of the tests; a credential is handed over with it. */
 export async function allowRegistry(
