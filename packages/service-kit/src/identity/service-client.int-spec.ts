@@ -219,7 +219,7 @@ describe('a call that fails', () => {
     }
     const streamed = await client().stream({ method: 'GET', path: '/x', signal: abort.signal })
     await once(streamed.body, 'data')
-    const ended = expect(once(streamed.body, 'end')).rejects.toThrow('canceled')
+    const ended = expect(once(streamed.body, 'end')).rejects.toThrow('aborted')
     abort.abort(new Error('enough'))
     await ended
     expect(streamed.body.destroyed).toBe(true)

@@ -1,8 +1,7 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
-import { Readable } from 'node:stream'
+import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
+import { Agent as SecureAgent, request as requestSecurely } from 'node:https'
+import { pipeline, Readable } from 'node:stream'
 import { PharosError, Problem, type Principal } from '@pharos/contracts'
-import axios, { type AxiosInstance, type AxiosResponse } from 'axios'
 import type { z } from 'zod'
 import { type Clock, systemClock } from '../clock/clock.js'
 import { PROBLEM_MEDIA_TYPE } from '../http/problem-filter.js'
@@ -67,29 +66,19 @@ const STALE_ERRORS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE'])
  * code; no answer at all as `upstream-unavailable`.
  */
 export class ServiceClient {
-  private readonly axios: AxiosInstance
-  private readonly agents: readonly [HttpAgent, HttpsAgent]
+  private readonly baseUrl: string
+  private readonly transport: typeof request
+  private readonly agent: Agent
   private readonly clock: Clock
 
   constructor(private readonly options: ServiceClientOptions) {
     const pool = { keepAlive: true, maxSockets: options.maxSockets ?? 64, maxFreeSockets: 16 }
-    this.agents = [new HttpAgent(pool), new HttpsAgent(pool)]
+    const isSecure = options.baseUrl.startsWith('https:')
+    this.baseUrl = options.baseUrl.replace(/\/+$/, '')
+    // Node's own client: every public request passes here, and a client library took more CPU time than all the rest of it.
+    this.transport = isSecure ? requestSecurely : request
+    this.agent = isSecure ? new SecureAgent(pool) : new Agent(pool)
     this.clock = options.clock ?? systemClock
-    this.axios = axios.create({
-      baseURL: options.baseUrl.replace(/\/+$/, ''),
-      httpAgent: this.agents[0],
-      httpsAgent: this.agents[1],
-      // Services call each other directly, whatever HTTP_PROXY says, and never follow a redirect with a token.
-      proxy: false,
-      maxRedirects: 0,
-      decompress: false,
-      validateStatus: () => true,
-      responseType: 'stream',
-      maxBodyLength: Number.POSITIVE_INFINITY,
-      transformRequest: [(data: unknown) => data],
-      transformResponse: [(data: unknown) => data],
-      paramsSerializer: { indexes: null },
-    })
   }
 
   /** Calls and parses the answer by its contract; an answer without body is `undefined`. */
@@ -120,19 +109,18 @@ export class ServiceClient {
 
   /** Calls and hands the answer on unread; statuses under 400 are answers, problems are thrown. */
   async stream(call: ServiceCall): Promise<StreamedAnswer> {
-    const response = await this.send(call)
-    if (response.status < 400) {
-      return { status: response.status, headers: response.headers as StreamedAnswer['headers'], body: response.data }
-    }
-    throw await this.readProblem(response)
+    const answer = await this.send(call)
+    const status = answer.statusCode ?? 0
+    if (status < 400) return { status, headers: answer.headers, body: answer }
+    throw await this.readProblem(answer, status)
   }
 
   /** Closes the kept connections. */
   close(): void {
-    for (const agent of this.agents) agent.destroy()
+    this.agent.destroy()
   }
 
-  private async send(call: ServiceCall): Promise<AxiosResponse<Readable>> {
+  private async send(call: ServiceCall): Promise<IncomingMessage> {
     const isStream = call.body instanceof Readable
     const isRepeatable = !isStream && (call.isIdempotent ?? !['POST', 'PATCH'].includes(call.method))
     const attempts = isRepeatable ? (this.options.attempts ?? 3) : 1
@@ -141,7 +129,7 @@ export class ServiceClient {
         return await this.sendOnce(call)
       } catch (error) {
         if (call.signal?.aborted === true) throw call.signal.reason
-        const code = axios.isAxiosError(error) ? error.code : undefined
+        const code = codeOf(error)
         const mayRepeat = code !== undefined && (CONNECT_ERRORS.has(code) || STALE_ERRORS.has(code))
         if (!mayRepeat || attempt >= attempts) throw this.unavailable(error, code)
         await this.clock.sleep(100 * 2 ** (attempt - 1), call.signal)
@@ -149,33 +137,49 @@ export class ServiceClient {
     }
   }
 
-  private async sendOnce(call: ServiceCall): Promise<AxiosResponse<Readable>> {
-    const isRaw = call.body instanceof Readable || call.body instanceof Uint8Array
-    const token = call.bearerToken ?? this.options.signer?.sign(call.principal)
-    const headers: Record<string, string | false> = { accept: `application/json, ${PROBLEM_MEDIA_TYPE}`, ...injectTraceContext() }
-    // Without a body `false` keeps axios from naming one: it would call a POST a form, which nobody here reads.
-    headers['content-type'] = call.body === undefined ? false : isRaw ? 'application/octet-stream' : 'application/json'
-    for (const [name, value] of Object.entries(call.headers ?? {})) if (value !== undefined) headers[name.toLowerCase()] = value
-    if (token !== undefined) headers['authorization'] = `Bearer ${token}`
-    const headTimeout = new AbortController()
+  private sendOnce(call: ServiceCall): Promise<IncomingMessage> {
+    const body = call.body instanceof Readable || call.body instanceof Uint8Array ? call.body : jsonOf(call.body)
     const timeoutMs = call.timeoutMs ?? this.options.timeoutMs ?? 30_000
-    const timer = setTimeout(() => headTimeout.abort(), timeoutMs)
-    try {
-      return await this.axios.request<Readable>({
+    return new Promise((resolve, reject) => {
+      const sent = this.transport(this.urlOf(call), {
         method: call.method,
-        url: call.path,
-        params: call.query,
-        headers,
-        data: call.body === undefined || isRaw ? call.body : JSON.stringify(call.body),
-        signal: call.signal === undefined ? headTimeout.signal : AbortSignal.any([call.signal, headTimeout.signal]),
+        headers: this.headersOf(call, body),
+        agent: this.agent,
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
       })
-    } catch (error) {
-      if (headTimeout.signal.aborted)
-        throw new PharosError('upstream-unavailable', `${this.options.target} did not answer within ${timeoutMs} ms.`, { cause: error })
-      throw error
-    } finally {
-      clearTimeout(timer)
+      const timer = setTimeout(() => {
+        sent.destroy(new PharosError('upstream-unavailable', `${this.options.target} did not answer within ${timeoutMs} ms.`))
+      }, timeoutMs)
+      sent.once('response', (answer) => {
+        clearTimeout(timer)
+        resolve(answer)
+      })
+      // Not once: what breaks after the head is told by the body as well, and must not end the process.
+      sent.on('error', (error) => {
+        clearTimeout(timer)
+        reject(error)
+      })
+      if (body instanceof Readable) pipeline(body, sent, (error) => (error ? reject(error) : undefined))
+      else sent.end(body)
+    })
+  }
+
+  private urlOf({ path, query }: ServiceCall): URL {
+    const url = new URL(`${this.baseUrl}${path}`)
+    for (const [name, value] of Object.entries(query ?? {})) {
+      for (const item of Array.isArray(value) ? value : [value]) if (item !== undefined) url.searchParams.append(name, String(item))
     }
+    return url
+  }
+
+  private headersOf(call: ServiceCall, body: Readable | Uint8Array | undefined): OutgoingHttpHeaders {
+    const headers: OutgoingHttpHeaders = { accept: `application/json, ${PROBLEM_MEDIA_TYPE}`, ...injectTraceContext() }
+    if (body !== undefined) headers['content-type'] = body === call.body ? 'application/octet-stream' : 'application/json'
+    for (const [name, value] of Object.entries(call.headers ?? {})) if (value !== undefined) headers[name.toLowerCase()] = value
+    if (body instanceof Uint8Array) headers['content-length'] = body.byteLength
+    const token = call.bearerToken ?? this.options.signer?.sign(call.principal)
+    if (token !== undefined) headers['authorization'] = `Bearer ${token}`
+    return headers
   }
 
   private unavailable(error: unknown, code: string | undefined): PharosError {
@@ -185,15 +189,23 @@ export class ServiceClient {
     })
   }
 
-  private async readProblem(response: AxiosResponse<Readable>): Promise<PharosError> {
-    const text = await readText(response.data, MAX_PROBLEM_BYTES, this.options.target)
+  private async readProblem(answer: IncomingMessage, status: number): Promise<PharosError> {
+    const text = await readText(answer, MAX_PROBLEM_BYTES, this.options.target)
     const problem = Problem.safeParse(parseOrUndefined(text))
     if (problem.success) return PharosError.fromProblem(problem.data)
     return new PharosError(
-      response.status >= 500 ? 'upstream-unavailable' : 'internal-error',
-      `${this.options.target} answered ${response.status} without problem details.`,
+      status >= 500 ? 'upstream-unavailable' : 'internal-error',
+      `${this.options.target} answered ${status} without problem details.`,
     )
   }
+}
+
+function jsonOf(value: unknown): Buffer | undefined {
+  return value === undefined ? undefined : Buffer.from(JSON.stringify(value))
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
 function parseOrUndefined(text: string): unknown {
