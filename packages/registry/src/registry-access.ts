@@ -8,6 +8,7 @@ function credentialOf(access: RegistryAccess): RegistryCredential | null {
   const { credential } = access
   if (credential === null) return null
   if (credential.identityToken !== null) return { kind: 'identityToken', identityToken: credential.identityToken }
+  if (credential.username === null && credential.password === null) return null
   return { kind: 'basic', username: credential.username ?? '', password: credential.password ?? '' }
 }
 
