@@ -3,7 +3,6 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
-const publicHosts = ['registry.npmjs.org', 'proxy.golang.org', 'sum.golang.org']
 
 /** The words are put together here, or this file would refuse itself. */
 const unfinished = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', 'HA' + 'CK'].join('|')})\\b`)
@@ -17,7 +16,7 @@ function machineMarks() {
     folders.push(`${parent}/`)
   const hosts = [process.env.npm_config_registry, process.env.NPM_CONFIG_REGISTRY, ...(process.env.GOPROXY ?? '').split(/[,|]/)]
     .map((address) => (URL.canParse(address ?? '') ? new URL(address).hostname : ''))
-    .filter((host) => host !== '' && !publicHosts.includes(host) && !/^(localhost|127\.|\[?::1)/.test(host))
+    .filter((host) => host !== '' && !/^(localhost|127\.|\[?::1)/.test(host))
   return { folders, hosts }
 }
 
