@@ -33,6 +33,10 @@ describe('an SBOM of syft 1.57.0', () => {
         { location: { path: '/ok' } },
         { location: { path: '/bad.jar' }, unknowns: ['java-archive-cataloger: not a zip', 'x'] },
         { location: { path: '/none' }, unknowns: [] },
+        {
+          location: { path: '/bin/tool' },
+          unknowns: ['unknowns-labeler: no package identified in executable file', 'archive not cataloged'],
+        },
       ],
     })
     expect(mapSyftDocument(document).unreadable).toEqual([{ path: '/bad.jar', reason: 'java-archive-cataloger: not a zip; x' }])

@@ -24,9 +24,19 @@ function mapUnreadable(document: SyftDocument): { path: string; reason: string }
   for (const file of document.files ?? []) {
     if (typeof file !== 'object' || file === null || !('unknowns' in file)) continue
     const parsed = SyftFileWithUnknowns.safeParse(file)
-    if (parsed.success) unreadable.push({ path: parsed.data.location.path, reason: parsed.data.unknowns.join('; ').slice(0, 1000) })
+    if (!parsed.success) continue
+    const failures = parsed.data.unknowns.filter((unknown) => !isLabel(unknown))
+    if (failures.length > 0) unreadable.push({ path: parsed.data.location.path, reason: failures.join('; ').slice(0, 1000) })
   }
   return unreadable
+}
+
+/**
+ * The syft command also labels files that belong to no package, which are no failures: executables by its task
+ * unknowns-labeler, archives in these words (syft internal/task/unknowns_tasks.go).
+ */
+function isLabel(unknown: string): boolean {
+  return unknown.startsWith('unknowns-labeler') || unknown === 'archive not cataloged'
 }
 
 function mapArtifact(artifact: SyftArtifact, distro: string | null): ReportPackage {

@@ -16,6 +16,7 @@ import (
 	"github.com/anchore/grype/cmd/grype/cli/options"
 	"github.com/anchore/syft/syft"
 	"github.com/anchore/syft/syft/cataloging"
+	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/format/syftjson"
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
@@ -190,7 +191,21 @@ func (c *Cataloguer) create(ctx context.Context, opened *ociimage.Image, request
 	for _, entry := range entries {
 		warnings = append(warnings, describeEntry(entry))
 	}
+	keepWarnings(made, warnings)
 	return made, warnings, nil
+}
+
+// keepWarnings writes down what Syft only logs beside the files that it could not read, as a matter of the image's root:
+// whoever matches the kept SBOM again must know it too.
+func keepWarnings(made *sbom.SBOM, warnings []string) {
+	if len(warnings) == 0 {
+		return
+	}
+	if made.Artifacts.Unknowns == nil {
+		made.Artifacts.Unknowns = map[file.Coordinates][]string{}
+	}
+	root := file.NewCoordinates("/", "")
+	made.Artifacts.Unknowns[root] = append(made.Artifacts.Unknowns[root], warnings...)
 }
 
 func (c *Cataloguer) withLicences(ctx context.Context) (context.Context, error) {
