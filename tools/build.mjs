@@ -131,6 +131,7 @@ function build(out, inputs, goMod, environment, goVersion) {
   process.once("SIGINT", end).once("SIGTERM", end);
   try {
     // Each program reads its version from a variable of its own main package, so one -X cannot serve all.
+    /** @type {[variable: string, packages: string[]][]} */
     const steps = [
       [`main.version=${grype}`, ["github.com/anchore/grype/cmd/grype"]],
       [`main.version=${syft}`, ["github.com/anchore/syft/cmd/syft"]],
