@@ -56,6 +56,8 @@ export async function startSuite(options: SuiteOptions = {}): Promise<Suite> {
   const close = async (): Promise<void> => {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step()
   }
+  // What was started is in process groups of its own: a terminal's Ctrl-C reaches this process alone.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close().finally(() => process.exit(130)))
   try {
     return await start(home, options, undo, close)
   } catch (error) {
