@@ -1,5 +1,5 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common'
-import { InjectConfiguration } from '@pharos/service-kit'
+import { type Clock, InjectClock, InjectConfiguration } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
 import { RegistriesModule } from '../registries/registries.module.js'
 import { RunsModule } from '../runs/runs.module.js'
@@ -15,6 +15,7 @@ import { AttemptsController } from './attempts.controller.js'
 import { AttemptsRepository } from './attempts.repository.js'
 import { ClaimGrounds } from './claim-grounds.js'
 import { CrashRule } from './crash-rule.js'
+import { LeasePatience } from './lease-patience.js'
 import { LostAttemptsReporting } from './lost-attempts-reporting.js'
 import { LostAttemptsService } from './lost-attempts.service.js'
 import { ReportDoor } from './report-door.js'
@@ -34,9 +35,12 @@ export class AttemptsModule implements OnApplicationBootstrap {
     private readonly lostAttempts: LostAttemptsService,
     private readonly upkeep: RepeatingWork,
     @InjectConfiguration() private readonly configuration: ResultsConfiguration,
+    @InjectClock() private readonly clock: Clock,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.upkeep.start({ name: 'lost-attempts', intervalMs: this.configuration.upkeep.sweepIntervalMs, work: () => this.lostAttempts.sweep() })
+    const { scans, upkeep } = this.configuration
+    const patience = new LeasePatience(scans.leaseMs, this.clock)
+    this.upkeep.start({ name: 'lost-attempts', intervalMs: upkeep.sweepIntervalMs, work: () => patience.sweep(() => this.lostAttempts.sweep(), () => this.lostAttempts.rescue()) })
   }
 }

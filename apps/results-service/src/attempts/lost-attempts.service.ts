@@ -32,6 +32,11 @@ export class LostAttemptsService {
         if (attempt?.state === 'claimed' && attempt.isLeaseOver) await this.lose(tx, attempt)
       })
     }
+    await this.rescue()
+  }
+
+  /** Gives tasks that wait for a run that is gone an attempt of their own. */
+  async rescue(): Promise<void> {
     await this.database.inTransaction((tx) => this.runs.rescueStranded(tx))
   }
 
