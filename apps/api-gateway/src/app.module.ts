@@ -25,13 +25,25 @@ import { TaskClient } from './scans/task.client.js'
       useFactory: (configuration: GatewayConfiguration, health: HealthRegistry) => {
         health.addCheck('results-service', httpHealth(configuration.results.url))
         return new ServiceClient({
-          target: 'results-service', baseUrl: configuration.results.url, timeoutMs: configuration.results.timeoutMs, maxSockets: 512,
+          target: 'results-service',
+          baseUrl: configuration.results.url,
+          timeoutMs: configuration.results.timeoutMs,
+          maxSockets: 512,
           signer: new ServiceTokenSigner('api-gateway', configuration.identity.key),
         })
       },
     },
-    PrincipalClient, AuthenticatorService, LimitsService, UpstreamClient, TaskClient, TaskNewsService, TaskWatchService,
-    ScanStreamService, ScanSubmissionService, OwnRoutesService, RequestPipelineService,
+    PrincipalClient,
+    AuthenticatorService,
+    LimitsService,
+    UpstreamClient,
+    TaskClient,
+    TaskNewsService,
+    TaskWatchService,
+    ScanStreamService,
+    ScanSubmissionService,
+    OwnRoutesService,
+    RequestPipelineService,
   ],
 })
 export class AppModule {}

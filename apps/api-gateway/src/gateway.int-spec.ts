@@ -61,7 +61,12 @@ class FakeResults {
     if (url === `/api/v1/scans/${taskId}`) return json(response, 200, this.task)
     if (url.startsWith('/api/v1/images')) return json(response, 200, { items: [], nextCursor: null }, { etag: '"1"' })
     if (url === '/api/v1/scans/-/batch') return json(response, 202, { accepted: 1, refused: 0, items: [] })
-    json(response, 404, { type: problemType('not-found'), title: 'There is nothing here', status: 404, code: 'not-found', detail: 'No such thing.' }, { 'content-type': 'application/problem+json' })
+    json(
+      response,
+      404,
+      { type: problemType('not-found'), title: 'There is nothing here', status: 404, code: 'not-found', detail: 'No such thing.' },
+      { 'content-type': 'application/problem+json' },
+    )
   }
 }
 
@@ -80,9 +85,23 @@ let service: Service
 let address: string
 
 async function startGateway(flags: string[] = []): Promise<void> {
-  const loaded = loadConfiguration(configurationDefinition, [
-    '--port', '0', '--redis-url', redis.url, '--service-key', 'k'.repeat(32), '--results-url', await results.listen(), '--task-poll', '200ms', ...flags,
-  ], {})
+  const loaded = loadConfiguration(
+    configurationDefinition,
+    [
+      '--port',
+      '0',
+      '--redis-url',
+      redis.url,
+      '--service-key',
+      'k'.repeat(32),
+      '--results-url',
+      await results.listen(),
+      '--task-poll',
+      '200ms',
+      ...flags,
+    ],
+    {},
+  )
   if (loaded.kind !== 'loaded') throw new Error(JSON.stringify(loaded))
   service = await createService({ module: AppModule, configuration: loaded.configuration, logger: silentLogger() })
   await service.app.listen({ host: '127.0.0.1', port: 0 })
@@ -91,10 +110,18 @@ async function startGateway(flags: string[] = []): Promise<void> {
 
 function call(path: string, init: RequestInit & { token?: string | null } = {}): Promise<Response> {
   const { token = adminToken, headers, ...rest } = init
-  return fetch(`${address}${path}`, { ...rest, headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(headers as Record<string, string>) } })
+  return fetch(`${address}${path}`, {
+    ...rest,
+    headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(headers as Record<string, string>) },
+  })
 }
 
-const submit = (body: unknown, query = '') => call(`/api/v1/scans${query}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: typeof body === 'string' ? body : JSON.stringify(body) })
+const submit = (body: unknown, query = '') =>
+  call(`/api/v1/scans${query}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
 
 beforeAll(async () => {
   redis = await startRedis()
@@ -161,20 +188,38 @@ describe('a public request', () => {
     expect(response.headers.get('etag')).toBe('"1"')
     const upstream = results.seen.find(({ url }) => url.startsWith('/api'))
     expect(upstream?.url).toBe('/api/v1/images?search=alpine*&limit=7')
-    const claims = JSON.parse(Buffer.from((upstream?.headers.authorization ?? '').split('.')[1] ?? '', 'base64url').toString()) as { principal: Principal }
+    const claims = JSON.parse(Buffer.from((upstream?.headers.authorization ?? '').split('.')[1] ?? '', 'base64url').toString()) as {
+      principal: Principal
+    }
     expect(claims.principal).toEqual(principals[sha256(viewerToken)])
     expect(JSON.stringify(results.seen)).not.toContain(viewerToken)
   })
 
   it('passes bodies that are not its own through, also as NDJSON', async () => {
-    const response = await call('/api/v1/scans:batch', { method: 'POST', headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'k1' }, body: '"a"\n"b"\n' })
+    const response = await call('/api/v1/scans:batch', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'k1' },
+      body: '"a"\n"b"\n',
+    })
     expect(response.status).toBe(202)
-    expect(results.seen.at(-1)).toMatchObject({ url: '/api/v1/scans/-/batch', body: '"a"\n"b"\n', headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'k1' } })
+    expect(results.seen.at(-1)).toMatchObject({
+      url: '/api/v1/scans/-/batch',
+      body: '"a"\n"b"\n',
+      headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'k1' },
+    })
   })
 
   it("passes a registry's notification on with the credential of the watch, and with no principal", async () => {
-    await call('/api/v1/watches/w1/notifications', { method: 'POST', token: null, headers: { authorization: 'Bearer of-the-watch', 'content-type': 'application/json' }, body: '{}' })
-    expect(results.seen.at(-1)).toMatchObject({ url: '/api/v1/watches/w1/notifications', headers: { 'x-pharos-notification-authorization': 'Bearer of-the-watch' } })
+    await call('/api/v1/watches/w1/notifications', {
+      method: 'POST',
+      token: null,
+      headers: { authorization: 'Bearer of-the-watch', 'content-type': 'application/json' },
+      body: '{}',
+    })
+    expect(results.seen.at(-1)).toMatchObject({
+      url: '/api/v1/watches/w1/notifications',
+      headers: { 'x-pharos-notification-authorization': 'Bearer of-the-watch' },
+    })
     expect(results.authentications).toBe(0)
   })
 

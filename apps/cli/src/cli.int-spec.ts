@@ -5,7 +5,20 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from './program.js'
 
 const taskId = exampleOf(ScanTask).id
-const engine = { engine: 'grype', status: 'complete', engineVersion: '0.121.2', database: null, reasons: [], findingCount: 1, counts: { critical: 0, high: 1, medium: 0, low: 0, negligible: 0, unknown: 0 }, fixable: 1, kev: 0, maxRisk: 3.2, scannedAt: '2026-11-24T08:00:00.000Z', lastAttemptFailed: false }
+const engine = {
+  engine: 'grype',
+  status: 'complete',
+  engineVersion: '0.121.2',
+  database: null,
+  reasons: [],
+  findingCount: 1,
+  counts: { critical: 0, high: 1, medium: 0, low: 0, negligible: 0, unknown: 0 },
+  fixable: 1,
+  kev: 0,
+  maxRisk: 3.2,
+  scannedAt: '2026-11-24T08:00:00.000Z',
+  lastAttemptFailed: false,
+}
 
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void
 
@@ -14,7 +27,10 @@ let address: string
 let answers: Record<string, Answer>
 let seen: { method: string; url: string; body: string; authorization: string | undefined }[]
 
-const json = (status: number, value: unknown): Answer => (_request, response) => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+const json =
+  (status: number, value: unknown): Answer =>
+  (_request, response) =>
+    void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
 
 beforeEach(async () => {
   answers = {}
@@ -27,7 +43,18 @@ beforeEach(async () => {
       seen.push({ method: request.method ?? '', url, body, authorization: request.headers.authorization })
       const answer = answers[`${request.method} ${url.split('?')[0]}`]
       if (answer) answer(request, response, body)
-      else response.writeHead(404, { 'content-type': 'application/problem+json' }).end(JSON.stringify({ type: problemType('not-found'), title: 'There is nothing here', status: 404, code: 'not-found', detail: 'No such \u001b[31mthing.' }))
+      else
+        response
+          .writeHead(404, { 'content-type': 'application/problem+json' })
+          .end(
+            JSON.stringify({
+              type: problemType('not-found'),
+              title: 'There is nothing here',
+              status: 404,
+              code: 'not-found',
+              detail: 'No such \u001b[31mthing.',
+            }),
+          )
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -38,7 +65,10 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve))
 })
 
-async function pharos(args: string[], options: { isTerminal?: boolean; environment?: Record<string, string> } = {}): Promise<{ code: number; out: string; err: string }> {
+async function pharos(
+  args: string[],
+  options: { isTerminal?: boolean; environment?: Record<string, string> } = {},
+): Promise<{ code: number; out: string; err: string }> {
   let out = ''
   let err = ''
   const code = await runProgram({
@@ -55,22 +85,48 @@ function scanEnding(state: ScanTask['state'], extra: Partial<ScanTask> = {}): vo
   answers['POST /api/v1/scans'] = json(202, exampleOf(ScanTask))
   answers[`GET /api/v1/scans/${taskId}/events`] = (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    response.write(`: hello\n\nid: 1\nevent: task\ndata: ${JSON.stringify({ id: taskId, state: 'running', phase: 'pull', detail: '1 of 2 layers', digest: null, version: 1, failure: null })}\n\n`)
-    response.end(`id: 2\nevent: task\ndata: ${JSON.stringify({ id: taskId, state, phase: 'done', detail: null, digest: null, version: 2, failure: null })}\n\n`)
+    response.write(
+      `: hello\n\nid: 1\nevent: task\ndata: ${JSON.stringify({ id: taskId, state: 'running', phase: 'pull', detail: '1 of 2 layers', digest: null, version: 1, failure: null })}\n\n`,
+    )
+    response.end(
+      `id: 2\nevent: task\ndata: ${JSON.stringify({ id: taskId, state, phase: 'done', detail: null, digest: null, version: 2, failure: null })}\n\n`,
+    )
   }
   answers[`GET /api/v1/scans/${taskId}`] = json(200, task)
-  answers[`GET /api/v1/scans/${taskId}/result`] = json(200, { ...exampleOf(ScanResult), task, image: { ...exampleOf(ImageDetail), engines: [engine] }, topFindings: [exampleOf(Finding)] })
+  answers[`GET /api/v1/scans/${taskId}/result`] = json(200, {
+    ...exampleOf(ScanResult),
+    task,
+    image: { ...exampleOf(ImageDetail), engines: [engine] },
+    topFindings: [exampleOf(Finding)],
+  })
 }
 
 describe('pharos scan', () => {
   it('shows progress on standard error and the findings on standard output', async () => {
     scanEnding('succeeded')
-    const { code, out, err } = await pharos(['scan', 'alpine:3.18', '--platform', 'linux/arm64', '--engines', 'grype', '--context', 'team=payments', '--max-age', '24h'])
+    const { code, out, err } = await pharos([
+      'scan',
+      'alpine:3.18',
+      '--platform',
+      'linux/arm64',
+      '--engines',
+      'grype',
+      '--context',
+      'team=payments',
+      '--max-age',
+      '24h',
+    ])
     expect(code).toBe(0)
     expect(err).toContain('1 of 2 layers')
     expect(out).toContain('CVE-2021-23337')
     expect(out).toContain('4.17.21')
-    expect(JSON.parse(seen[0]?.body ?? '')).toEqual({ image: 'alpine:3.18', platform: 'linux/arm64', engines: ['grype'], context: { team: 'payments' }, maxAge: '24h' })
+    expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
+      image: 'alpine:3.18',
+      platform: 'linux/arm64',
+      engines: ['grype'],
+      context: { team: 'payments' },
+      maxAge: '24h',
+    })
     expect(seen[0]?.authorization).toBe('Bearer phr_x')
   })
 
@@ -94,7 +150,8 @@ describe('pharos scan', () => {
 
   it('gives up after its time without cancelling the scan', async () => {
     scanEnding('succeeded')
-    answers[`GET /api/v1/scans/${taskId}/events`] = (_request, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': nothing yet\n\n')
+    answers[`GET /api/v1/scans/${taskId}/events`] = (_request, response) =>
+      void response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': nothing yet\n\n')
     const { code, err } = await pharos(['scan', 'alpine:3.18', '--timeout', '100ms'])
     expect(code).toBe(6)
     expect(err).toContain(taskId)
@@ -122,7 +179,10 @@ describe('pharos scan', () => {
 
 describe('pharos', () => {
   it('lists images with their counts', async () => {
-    answers['GET /api/v1/images'] = json(200, { items: [{ ...exampleOf(ImageSummary), engines: [engine], lastScannedAt: '2026-11-24T08:00:00.000Z' }], nextCursor: 'abc' })
+    answers['GET /api/v1/images'] = json(200, {
+      items: [{ ...exampleOf(ImageSummary), engines: [engine], lastScannedAt: '2026-11-24T08:00:00.000Z' }],
+      nextCursor: 'abc',
+    })
     const { out, err } = await pharos(['images', '--search', 'alpine*', '--limit', '1'])
     expect(seen[0]?.url).toBe('/api/v1/images?search=alpine*&limit=1')
     expect(out).toMatch(/4bcff63911fc\s+docker.io\/library\/alpine:3.18\s+linux\/amd64\s+alpine 3.18\s+15\s+0\s+1\s+0\s+0\s+complete\s+2h/)

@@ -34,7 +34,10 @@ Exit codes:
 
 /** Ends the command with a status of its own after its output has been written. */
 export class CommandEnd extends Error {
-  constructor(readonly exitCode: ExitCode, message: string) {
+  constructor(
+    readonly exitCode: ExitCode,
+    message: string,
+  ) {
     super(message)
   }
 }

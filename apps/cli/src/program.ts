@@ -33,7 +33,9 @@ function addCommonOptions(program: Command): void {
 /** Runs `pharos` and answers its exit status. Never throws. */
 export async function runProgram(input: ProgramInput): Promise<number> {
   const { streams } = input
-  const program = new Command('pharos').description('What is in your container images, what is vulnerable, and what to do first.').version(version)
+  const program = new Command('pharos')
+    .description('What is in your container images, what is vulnerable, and what to do first.')
+    .version(version)
   addCommonOptions(program)
   program.addHelpText('after', exitCodeHelp).exitOverride().configureOutput({ writeOut: streams.out, writeErr: streams.err })
   const run: RunCommand = async (command, work) => {

@@ -21,11 +21,25 @@ import { WatchService } from './watches/watch.service.js'
       inject: [CONFIGURATION, HealthRegistry],
       useFactory: (configuration: SchedulerConfiguration, health: HealthRegistry) => {
         health.addCheck('results-service', httpHealth(configuration.results.url))
-        return new ServiceClient({ target: 'results-service', baseUrl: configuration.results.url, signer: new ServiceTokenSigner('scheduler', configuration.identity.key) })
+        return new ServiceClient({
+          target: 'results-service',
+          baseUrl: configuration.results.url,
+          signer: new ServiceTokenSigner('scheduler', configuration.identity.key),
+        })
       },
     },
-    ResultsClient, RescanService, ExpiryService, WatchService, DatabaseWorkspace, DatabaseFeedClient, DatabaseUpdateService,
-    CandidateCheckService, EventConsumerService, BackgroundLoopService, ScheduleLoopTools, ScheduleLoopService,
+    ResultsClient,
+    RescanService,
+    ExpiryService,
+    WatchService,
+    DatabaseWorkspace,
+    DatabaseFeedClient,
+    DatabaseUpdateService,
+    CandidateCheckService,
+    EventConsumerService,
+    BackgroundLoopService,
+    ScheduleLoopTools,
+    ScheduleLoopService,
   ],
 })
 export class AppModule {}

@@ -40,7 +40,9 @@ describe('the OpenAPI document', () => {
 
   it('documents a problem for each refused call', () => {
     const paths = document['paths'] as Record<string, Record<string, { responses: Record<string, unknown> }>>
-    expect(Object.keys(paths['/scans']?.['post']?.responses ?? {})).toEqual(expect.arrayContaining(['200', '202', '400', '401', '403', '413', '422', '429']))
+    expect(Object.keys(paths['/scans']?.['post']?.responses ?? {})).toEqual(
+      expect.arrayContaining(['200', '202', '400', '401', '403', '413', '422', '429']),
+    )
   })
 })
 
@@ -48,7 +50,12 @@ describe('PharosError', () => {
   it('takes status, class and level from the definition of its code', () => {
     const error = new PharosError('registry-rate-limited', 'Slow down.', { retryAfterMs: 1500 })
     expect(error).toMatchObject({ status: 429, isRetryable: true, logLevel: 'info' })
-    expect(error.toProblem({ instance: '/api/v1/scans' })).toMatchObject({ type: 'https://pharos.dev/problems/registry-rate-limited', title: problemDefinitions['registry-rate-limited'].title, retryAfterSeconds: 2, instance: '/api/v1/scans' })
+    expect(error.toProblem({ instance: '/api/v1/scans' })).toMatchObject({
+      type: 'https://pharos.dev/problems/registry-rate-limited',
+      title: problemDefinitions['registry-rate-limited'].title,
+      retryAfterSeconds: 2,
+      instance: '/api/v1/scans',
+    })
   })
 
   it('survives the way over HTTP', () => {

@@ -4,91 +4,250 @@ import { Digest, ImageReferenceText, pageOf, PageQuery, Timestamp } from './prim
 import { EngineOutcome, ScanTask } from './scan.js'
 import { defineSchema, exampleOf } from './schema.js'
 
-export const SeverityCounts = defineSchema('SeverityCounts', z.object({
-  critical: z.int().min(0), high: z.int().min(0), medium: z.int().min(0), low: z.int().min(0), negligible: z.int().min(0), unknown: z.int().min(0),
-}).describe('Open findings by severity'), { critical: 1, high: 2, medium: 0, low: 4, negligible: 0, unknown: 0 })
+export const SeverityCounts = defineSchema(
+  'SeverityCounts',
+  z
+    .object({
+      critical: z.int().min(0),
+      high: z.int().min(0),
+      medium: z.int().min(0),
+      low: z.int().min(0),
+      negligible: z.int().min(0),
+      unknown: z.int().min(0),
+    })
+    .describe('Open findings by severity'),
+  { critical: 1, high: 2, medium: 0, low: 4, negligible: 0, unknown: 0 },
+)
 export type SeverityCounts = z.infer<typeof SeverityCounts>
 
-export const EngineSummary = defineSchema('EngineSummary', EngineOutcome.extend({
-  counts: SeverityCounts, fixable: z.int().min(0).describe('Open findings with a fix'), kev: z.int().min(0).describe('Open findings known to be exploited'),
-  maxRisk: z.number().min(0).max(100), scannedAt: Timestamp.describe('When this engine last completed or partly completed'),
-  lastAttemptFailed: z.boolean().describe('True when the latest scan of this engine failed: the counts are those of the last good one, see scannedAt'),
-}), { engine: 'grype', status: 'complete', engineVersion: '0.121.2', database: null, reasons: [], findingCount: 7, counts: { critical: 1, high: 2, medium: 0, low: 4, negligible: 0, unknown: 0 }, fixable: 3, kev: 1, maxRisk: 80.3, scannedAt: '2026-11-24T08:00:00.000Z', lastAttemptFailed: false })
+export const EngineSummary = defineSchema(
+  'EngineSummary',
+  EngineOutcome.extend({
+    counts: SeverityCounts,
+    fixable: z.int().min(0).describe('Open findings with a fix'),
+    kev: z.int().min(0).describe('Open findings known to be exploited'),
+    maxRisk: z.number().min(0).max(100),
+    scannedAt: Timestamp.describe('When this engine last completed or partly completed'),
+    lastAttemptFailed: z
+      .boolean()
+      .describe('True when the latest scan of this engine failed: the counts are those of the last good one, see scannedAt'),
+  }),
+  {
+    engine: 'grype',
+    status: 'complete',
+    engineVersion: '0.121.2',
+    database: null,
+    reasons: [],
+    findingCount: 7,
+    counts: { critical: 1, high: 2, medium: 0, low: 4, negligible: 0, unknown: 0 },
+    fixable: 3,
+    kev: 1,
+    maxRisk: 80.3,
+    scannedAt: '2026-11-24T08:00:00.000Z',
+    lastAttemptFailed: false,
+  },
+)
 export type EngineSummary = z.infer<typeof EngineSummary>
 
 /** An image in a list. */
-export const ImageSummary = defineSchema('ImageSummary', z.object({
-  digest: Digest, references: z.array(z.string()).describe('repository:tag that lead to it now, at most 20'),
-  platform: z.string(), distro: z.string().nullable().describe('e.g. debian 12'), sizeBytes: z.int().min(0).describe('Compressed size, bytes'), packageCount: z.int().min(0),
-  engines: z.array(EngineSummary),
-  createdAt: Timestamp.nullable(), firstSeenAt: Timestamp, lastScannedAt: Timestamp.nullable(),
-  deletedFromRegistryAt: Timestamp.nullable().describe('Set when its registry no longer has it'),
-}), { digest: 'sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1', references: ['docker.io/library/alpine:3.18'], platform: 'linux/amd64', distro: 'alpine 3.18', sizeBytes: 3_400_000, packageCount: 15, engines: [], createdAt: null, firstSeenAt: '2026-11-24T08:00:00.000Z', lastScannedAt: null, deletedFromRegistryAt: null })
+export const ImageSummary = defineSchema(
+  'ImageSummary',
+  z.object({
+    digest: Digest,
+    references: z.array(z.string()).describe('repository:tag that lead to it now, at most 20'),
+    platform: z.string(),
+    distro: z.string().nullable().describe('e.g. debian 12'),
+    sizeBytes: z.int().min(0).describe('Compressed size, bytes'),
+    packageCount: z.int().min(0),
+    engines: z.array(EngineSummary),
+    createdAt: Timestamp.nullable(),
+    firstSeenAt: Timestamp,
+    lastScannedAt: Timestamp.nullable(),
+    deletedFromRegistryAt: Timestamp.nullable().describe('Set when its registry no longer has it'),
+  }),
+  {
+    digest: 'sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1',
+    references: ['docker.io/library/alpine:3.18'],
+    platform: 'linux/amd64',
+    distro: 'alpine 3.18',
+    sizeBytes: 3_400_000,
+    packageCount: 15,
+    engines: [],
+    createdAt: null,
+    firstSeenAt: '2026-11-24T08:00:00.000Z',
+    lastScannedAt: null,
+    deletedFromRegistryAt: null,
+  },
+)
 export type ImageSummary = z.infer<typeof ImageSummary>
 export const ImagePage = pageOf('ImagePage', ImageSummary, exampleOf(ImageSummary))
 export type ImagePage = z.infer<typeof ImagePage>
 
-export const ListImagesQuery = defineSchema('ListImagesQuery', PageQuery.extend({
-  search: z.string().min(1).max(512).optional().describe('Repository, repository:tag or digest; * stands for any run of characters, without * it is searched as a part'),
-  severity: z.string().max(100).optional().describe('Only images with an open finding of one of these severities'),
-  sort: z.enum(['-lastScanned', '-risk', 'digest']).default('-lastScanned'),
-}), { search: 'alpine*', limit: 50 })
+export const ListImagesQuery = defineSchema(
+  'ListImagesQuery',
+  PageQuery.extend({
+    search: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe('Repository, repository:tag or digest; * stands for any run of characters, without * it is searched as a part'),
+    severity: z.string().max(100).optional().describe('Only images with an open finding of one of these severities'),
+    sort: z.enum(['-lastScanned', '-risk', 'digest']).default('-lastScanned'),
+  }),
+  { search: 'alpine*', limit: 50 },
+)
 export type ListImagesQuery = z.infer<typeof ListImagesQuery>
 
 /** Everything about one image but its findings and packages. */
-export const ImageDetail = defineSchema('ImageDetail', ImageSummary.extend({
-  mediaType: z.string(), configDigest: Digest.nullable(), indexDigests: z.array(Digest).describe('Indexes that list it'),
-  layers: z.array(z.object({ digest: Digest, diffId: z.string().nullable(), sizeBytes: z.int() })),
-  labels: z.record(z.string(), z.string()), annotations: z.record(z.string(), z.string()),
-  history: z.array(z.object({ createdBy: z.string().nullable(), createdAt: z.string().nullable(), isEmptyLayer: z.boolean() })),
-  catalogue: z.object({ cataloguer: z.string(), version: z.string(), configuration: z.string(), createdAt: Timestamp, unreadable: z.array(z.object({ path: z.string(), reason: z.string() })).describe('Files that the cataloguer could not read') }).nullable(),
-}), {
-  ...exampleOf(ImageSummary), mediaType: 'application/vnd.oci.image.manifest.v1+json', configDigest: null, indexDigests: [], layers: [], labels: {}, annotations: {}, history: [], catalogue: null,
-})
+export const ImageDetail = defineSchema(
+  'ImageDetail',
+  ImageSummary.extend({
+    mediaType: z.string(),
+    configDigest: Digest.nullable(),
+    indexDigests: z.array(Digest).describe('Indexes that list it'),
+    layers: z.array(z.object({ digest: Digest, diffId: z.string().nullable(), sizeBytes: z.int() })),
+    labels: z.record(z.string(), z.string()),
+    annotations: z.record(z.string(), z.string()),
+    history: z.array(z.object({ createdBy: z.string().nullable(), createdAt: z.string().nullable(), isEmptyLayer: z.boolean() })),
+    catalogue: z
+      .object({
+        cataloguer: z.string(),
+        version: z.string(),
+        configuration: z.string(),
+        createdAt: Timestamp,
+        unreadable: z.array(z.object({ path: z.string(), reason: z.string() })).describe('Files that the cataloguer could not read'),
+      })
+      .nullable(),
+  }),
+  {
+    ...exampleOf(ImageSummary),
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    configDigest: null,
+    indexDigests: [],
+    layers: [],
+    labels: {},
+    annotations: {},
+    history: [],
+    catalogue: null,
+  },
+)
 export type ImageDetail = z.infer<typeof ImageDetail>
 
-export const ImagePackage = defineSchema('ImagePackage', PackageRef.extend({
-  id: z.string(), distro: z.string().nullable(), language: z.string().nullable(), upstreams: z.array(z.string()).describe('Source packages, name or name@version'),
-  cpes: z.array(z.string()), licenses: z.array(z.string()), locations: z.array(Location), foundBy: z.string().nullable(),
-}), { id: '42', type: 'npm', name: 'lodash', version: '4.17.20', purl: 'pkg:npm/lodash@4.17.20', distro: null, language: 'javascript', upstreams: [], cpes: [], licenses: ['MIT'], locations: [], foundBy: 'javascript-package-cataloger' })
+export const ImagePackage = defineSchema(
+  'ImagePackage',
+  PackageRef.extend({
+    id: z.string(),
+    distro: z.string().nullable(),
+    language: z.string().nullable(),
+    upstreams: z.array(z.string()).describe('Source packages, name or name@version'),
+    cpes: z.array(z.string()),
+    licenses: z.array(z.string()),
+    locations: z.array(Location),
+    foundBy: z.string().nullable(),
+  }),
+  {
+    id: '42',
+    type: 'npm',
+    name: 'lodash',
+    version: '4.17.20',
+    purl: 'pkg:npm/lodash@4.17.20',
+    distro: null,
+    language: 'javascript',
+    upstreams: [],
+    cpes: [],
+    licenses: ['MIT'],
+    locations: [],
+    foundBy: 'javascript-package-cataloger',
+  },
+)
 export type ImagePackage = z.infer<typeof ImagePackage>
 export const ImagePackagePage = pageOf('ImagePackagePage', ImagePackage, exampleOf(ImagePackage))
 export type ImagePackagePage = z.infer<typeof ImagePackagePage>
-export const ListPackagesQuery = defineSchema('ListPackagesQuery', PageQuery.extend({ type: z.string().max(100).optional(), name: z.string().max(255).optional().describe('* stands for any run of characters') }), { type: 'deb' })
+export const ListPackagesQuery = defineSchema(
+  'ListPackagesQuery',
+  PageQuery.extend({
+    type: z.string().max(100).optional(),
+    name: z.string().max(255).optional().describe('* stands for any run of characters'),
+  }),
+  { type: 'deb' },
+)
 export type ListPackagesQuery = z.infer<typeof ListPackagesQuery>
 
-export const SbomQuery = defineSchema('SbomQuery', z.object({ format: z.enum(['cyclonedx', 'spdx', 'syft']).default('cyclonedx') }), { format: 'cyclonedx' })
+export const SbomQuery = defineSchema('SbomQuery', z.object({ format: z.enum(['cyclonedx', 'spdx', 'syft']).default('cyclonedx') }), {
+  format: 'cyclonedx',
+})
 export type SbomQuery = z.infer<typeof SbomQuery>
 
-export const ImageContext = defineSchema('ImageContext', z.object({
-  key: z.string(), owner: z.string().describe('Who set it: submit, or an enricher'), data: z.record(z.string(), z.unknown()), updatedAt: Timestamp,
-}), { key: 'default', owner: 'submit', data: { team: 'payments' }, updatedAt: '2026-11-24T08:00:00.000Z' })
+export const ImageContext = defineSchema(
+  'ImageContext',
+  z.object({
+    key: z.string(),
+    owner: z.string().describe('Who set it: submit, or an enricher'),
+    data: z.record(z.string(), z.unknown()),
+    updatedAt: Timestamp,
+  }),
+  { key: 'default', owner: 'submit', data: { team: 'payments' }, updatedAt: '2026-11-24T08:00:00.000Z' },
+)
 export type ImageContext = z.infer<typeof ImageContext>
 export const ImageContextPage = pageOf('ImageContextPage', ImageContext, exampleOf(ImageContext))
 export type ImageContextPage = z.infer<typeof ImageContextPage>
 
 /** The result of a scan: what `?wait` answers and what `GET /scans/{id}/result` gives. */
-export const ScanResult = defineSchema('ScanResult', z.object({
-  task: ScanTask,
-  image: ImageDetail,
-  topFindings: z.array(Finding).describe('The first 100 open findings by risk; the rest at /images/{digest}/findings'),
-}), { task: exampleOf(ScanTask), image: exampleOf(ImageDetail), topFindings: [] })
+export const ScanResult = defineSchema(
+  'ScanResult',
+  z.object({
+    task: ScanTask,
+    image: ImageDetail,
+    topFindings: z.array(Finding).describe('The first 100 open findings by risk; the rest at /images/{digest}/findings'),
+  }),
+  { task: exampleOf(ScanTask), image: exampleOf(ImageDetail), topFindings: [] },
+)
 export type ScanResult = z.infer<typeof ScanResult>
 
 /** A repository whose tags are resolved again and again. */
-export const CreateWatch = defineSchema('CreateWatch', z.strictObject({
-  repository: ImageReferenceText.describe('registry/repository without a tag'),
-  tags: z.array(z.string().min(1).max(128)).max(50).default(['*']).describe('Tag patterns; * stands for any run of characters'),
-  platforms: z.array(z.string()).min(1).max(10).default(['linux/amd64']),
-  every: z.string().regex(/^(\d+(s|m|h|d))+$/).default('1h').describe('How often the tags are resolved'),
-  maxTags: z.int().min(1).max(5000).default(500).describe('At most so many tags are resolved in a round'),
-}), { repository: 'registry.example/team-a/shop', tags: ['v*'] })
+export const CreateWatch = defineSchema(
+  'CreateWatch',
+  z.strictObject({
+    repository: ImageReferenceText.describe('registry/repository without a tag'),
+    tags: z.array(z.string().min(1).max(128)).max(50).default(['*']).describe('Tag patterns; * stands for any run of characters'),
+    platforms: z.array(z.string()).min(1).max(10).default(['linux/amd64']),
+    every: z
+      .string()
+      .regex(/^(\d+(s|m|h|d))+$/)
+      .default('1h')
+      .describe('How often the tags are resolved'),
+    maxTags: z.int().min(1).max(5000).default(500).describe('At most so many tags are resolved in a round'),
+  }),
+  { repository: 'registry.example/team-a/shop', tags: ['v*'] },
+)
 export type CreateWatch = z.infer<typeof CreateWatch>
-export const Watch = defineSchema('Watch', CreateWatch.extend({
-  id: z.string(), createdAt: Timestamp, lastRunAt: Timestamp.nullable(), nextRunAt: Timestamp.nullable(), lastProblem: z.string().nullable(),
-  knownTags: z.int().min(0),
-  notificationToken: z.string().nullable().describe('Secret for the registry to send push notifications with; shown once, on creation'),
-}), { id: 'w1', repository: 'registry.example/team-a/shop', tags: ['v*'], platforms: ['linux/amd64'], every: '1h', maxTags: 500, createdAt: '2026-11-24T08:00:00.000Z', lastRunAt: null, nextRunAt: null, lastProblem: null, knownTags: 0, notificationToken: null })
+export const Watch = defineSchema(
+  'Watch',
+  CreateWatch.extend({
+    id: z.string(),
+    createdAt: Timestamp,
+    lastRunAt: Timestamp.nullable(),
+    nextRunAt: Timestamp.nullable(),
+    lastProblem: z.string().nullable(),
+    knownTags: z.int().min(0),
+    notificationToken: z.string().nullable().describe('Secret for the registry to send push notifications with; shown once, on creation'),
+  }),
+  {
+    id: 'w1',
+    repository: 'registry.example/team-a/shop',
+    tags: ['v*'],
+    platforms: ['linux/amd64'],
+    every: '1h',
+    maxTags: 500,
+    createdAt: '2026-11-24T08:00:00.000Z',
+    lastRunAt: null,
+    nextRunAt: null,
+    lastProblem: null,
+    knownTags: 0,
+    notificationToken: null,
+  },
+)
 export type Watch = z.infer<typeof Watch>
 export const WatchPage = pageOf('WatchPage', Watch, exampleOf(Watch))
 export type WatchPage = z.infer<typeof WatchPage>

@@ -32,36 +32,73 @@ function parametersOf(route: RouteDefinition): Json[] {
   const query = Object.entries(route.query?.shape ?? {}).map(([name, schema]) => {
     const field = schema as z.ZodType
     const description = field.meta()?.['description']
-    return { name, in: 'query', required: !field.safeParse(undefined).success, ...(typeof description === 'string' ? { description } : {}), schema: refOf(field) }
+    return {
+      name,
+      in: 'query',
+      required: !field.safeParse(undefined).success,
+      ...(typeof description === 'string' ? { description } : {}),
+      schema: refOf(field),
+    }
   })
-  const header = route.isIdempotent ? [{ name: 'Idempotency-Key', in: 'header', required: false, description: 'Key under which a repeated request gets the first answer, for 24 h', schema: { type: 'string', maxLength: 255 } }] : []
+  const header = route.isIdempotent
+    ? [
+        {
+          name: 'Idempotency-Key',
+          in: 'header',
+          required: false,
+          description: 'Key under which a repeated request gets the first answer, for 24 h',
+          schema: { type: 'string', maxLength: 255 },
+        },
+      ]
+    : []
   return [...path, ...query, ...header]
 }
 
 function problemResponses(route: RouteDefinition): Json {
-  const codes: ProblemCode[] = ['request-invalid', ...(route.params ? (['not-found'] as const) : []), ...(route.role === 'none' ? [] : (['unauthenticated', 'forbidden'] as const)), ...(route.body ? (['request-too-large', 'media-type-not-accepted'] as const) : []), 'rate-limited', 'upstream-unavailable', ...(route.problems ?? [])]
+  const codes: ProblemCode[] = [
+    'request-invalid',
+    ...(route.params ? (['not-found'] as const) : []),
+    ...(route.role === 'none' ? [] : (['unauthenticated', 'forbidden'] as const)),
+    ...(route.body ? (['request-too-large', 'media-type-not-accepted'] as const) : []),
+    'rate-limited',
+    'upstream-unavailable',
+    ...(route.problems ?? []),
+  ]
   const byStatus = new Map<number, ProblemCode[]>()
   for (const code of codes) {
     const { status } = problemDefinitions[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
-  return Object.fromEntries([...byStatus].map(([status, list]) => [status, {
-    description: [...new Set(list)].map((code) => `${code}: ${problemDefinitions[code].title}`).join('. '),
-    content: { 'application/problem+json': { schema: refOf(Problem) } },
-  }]))
+  return Object.fromEntries(
+    [...byStatus].map(([status, list]) => [
+      status,
+      {
+        description: [...new Set(list)].map((code) => `${code}: ${problemDefinitions[code].title}`).join('. '),
+        content: { 'application/problem+json': { schema: refOf(Problem) } },
+      },
+    ]),
+  )
 }
 
 function operationOf(route: RouteDefinition): Json {
   const responses: Json = {}
   for (const [status, response] of Object.entries(route.responses)) {
-    const content = response.schema ? { 'application/json': { schema: refOf(response.schema) } } : response.mediaType ? { [response.mediaType]: { schema: {} } } : undefined
+    const content = response.schema
+      ? { 'application/json': { schema: refOf(response.schema) } }
+      : response.mediaType
+        ? { [response.mediaType]: { schema: {} } }
+        : undefined
     responses[status] = { description: response.description, ...(content ? { content } : {}) }
   }
-  const body = route.body && ('raw' in route.body
-    ? Object.fromEntries(route.body.raw.split(', ').map((mediaType) => [mediaType, { schema: {} }]))
-    : { 'application/json': { schema: refOf(route.body.schema) } })
+  const body =
+    route.body &&
+    ('raw' in route.body
+      ? Object.fromEntries(route.body.raw.split(', ').map((mediaType) => [mediaType, { schema: {} }]))
+      : { 'application/json': { schema: refOf(route.body.schema) } })
   return {
-    operationId: route.operation, summary: route.summary, tags: [route.tag],
+    operationId: route.operation,
+    summary: route.summary,
+    tags: [route.tag],
     ...(route.role === 'none' ? { security: [] } : { description: `Needs the role ${route.role}.` }),
     parameters: parametersOf(route),
     ...(body ? { requestBody: { required: true, content: body } } : {}),
@@ -78,11 +115,23 @@ export function openApiDocument(version: string): Json {
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Pharos API', version, description: 'What is in your container images, what is vulnerable, and what to do first. Every error is a problem document (RFC 9457).', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: 'Pharos API',
+      version,
+      description:
+        'What is in your container images, what is vulnerable, and what to do first. Every error is a problem document (RFC 9457).',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     servers: [{ url: '/api/v1' }],
     security: [{ token: [] }, { basic: [] }],
     tags: [...new Set((routes as readonly RouteDefinition[]).map((route) => route.tag))].map((name) => ({ name })),
     paths,
-    components: { schemas: componentSchemas('input'), securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'API token, phr_…' }, basic: { type: 'http', scheme: 'basic' } } },
+    components: {
+      schemas: componentSchemas('input'),
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'API token, phr_…' },
+        basic: { type: 'http', scheme: 'basic' },
+      },
+    },
   }
 }

@@ -1,4 +1,12 @@
-import { type Problem, type ProblemCode, type ProblemLogLevel, type ProblemPointer, problemDefinitions, problemType, type FailureClass } from './problem.js'
+import {
+  type Problem,
+  type ProblemCode,
+  type ProblemLogLevel,
+  type ProblemPointer,
+  problemDefinitions,
+  problemType,
+  type FailureClass,
+} from './problem.js'
 
 /** What may accompany an error beside its code and detail. */
 export interface PharosErrorOptions {
@@ -18,7 +26,11 @@ export class PharosError extends Error {
   readonly errors: ProblemPointer[] | undefined
   readonly paths: string[] | undefined
 
-  constructor(readonly code: ProblemCode, readonly detail: string, options: PharosErrorOptions = {}) {
+  constructor(
+    readonly code: ProblemCode,
+    readonly detail: string,
+    options: PharosErrorOptions = {},
+  ) {
     super(`${code}: ${detail}`, { cause: options.cause })
     this.retryAfterMs = options.retryAfterMs
     this.errors = options.errors

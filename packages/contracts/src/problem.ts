@@ -20,7 +20,12 @@ export interface ProblemDefinition {
   logLevel: ProblemLogLevel
 }
 
-function problem(status: number, title: string, failureClass: FailureClass = 'none', logLevel: ProblemLogLevel = 'info'): ProblemDefinition {
+function problem(
+  status: number,
+  title: string,
+  failureClass: FailureClass = 'none',
+  logLevel: ProblemLogLevel = 'info',
+): ProblemDefinition {
   return { title, status, failureClass, logLevel }
 }
 
@@ -35,11 +40,11 @@ export const problemDefinitions = {
   'json-duplicate-key': problem(400, 'The body holds a key twice'),
   'cursor-invalid': problem(400, 'The cursor was not made by this list'),
   'filter-invalid': problem(400, 'The filter does not parse'),
-  'unauthenticated': problem(401, 'Sign in first'),
-  'forbidden': problem(403, 'Your role or scope does not allow this'),
+  unauthenticated: problem(401, 'Sign in first'),
+  forbidden: problem(403, 'Your role or scope does not allow this'),
   'not-found': problem(404, 'There is nothing here'),
   'method-not-allowed': problem(405, 'This method is not served here'),
-  'conflict': problem(409, 'The request contradicts the present state'),
+  conflict: problem(409, 'The request contradicts the present state'),
   'idempotency-conflict': problem(422, 'The idempotency key was used with another request'),
   'idempotency-in-flight': problem(409, 'A request with this idempotency key is still being answered'),
   'precondition-failed': problem(412, 'The resource has changed since you read it'),
@@ -48,7 +53,7 @@ export const problemDefinitions = {
   'rate-limited': problem(429, 'Too many requests'),
   'too-many-in-flight': problem(503, 'Too many requests are being answered', 'transient', 'warn'),
   'upstream-unavailable': problem(503, 'A part of Pharos cannot be reached', 'transient', 'warn'),
-  'busy': problem(503, 'Results come in faster than they are stored', 'transient', 'warn'),
+  busy: problem(503, 'Results come in faster than they are stored', 'transient', 'warn'),
   'internal-error': problem(500, 'Something went wrong inside Pharos', 'transient', 'error'),
   // References and registries
   'reference-invalid': problem(400, 'The image reference does not parse', 'permanent'),
@@ -91,8 +96,8 @@ export const problemDefinitions = {
   'database-feed-invalid': problem(502, 'The feed of the vulnerability database cannot be used', 'transient', 'warn'),
   'disk-full': problem(507, 'There is no room on the disk', 'transient', 'warn'),
   'worker-lost': problem(500, 'The worker stopped answering', 'transient', 'warn'),
-  'quarantined': problem(422, 'The image killed its workers and was put aside', 'permanent', 'warn'),
-  'cancelled': problem(409, 'The scan was cancelled', 'permanent'),
+  quarantined: problem(422, 'The image killed its workers and was put aside', 'permanent', 'warn'),
+  cancelled: problem(409, 'The scan was cancelled', 'permanent'),
   'attempt-superseded': problem(409, 'This attempt is no longer the current one'),
   'report-invalid': problem(422, 'The scan report does not fit the contract', 'permanent', 'warn'),
   'history-expired': problem(410, 'History does not reach back that far'),
@@ -112,34 +117,50 @@ export function problemType(code: ProblemCode): string {
 export const ProblemCodeSchema = z.enum(problemCodes)
 
 /** One place in the request that is wrong: a JSON pointer (RFC 6901, as a URI fragment) and what is wrong there. */
-export const ProblemPointer = defineSchema('ProblemPointer', z.object({
-  pointer: z.string().describe('JSON pointer into the request, e.g. #/body/image or #/query/limit'),
-  detail: z.string().describe('What is wrong there and what to do'),
-}), { pointer: '#/body/image', detail: 'An image reference is needed, e.g. alpine:3.18' })
+export const ProblemPointer = defineSchema(
+  'ProblemPointer',
+  z.object({
+    pointer: z.string().describe('JSON pointer into the request, e.g. #/body/image or #/query/limit'),
+    detail: z.string().describe('What is wrong there and what to do'),
+  }),
+  { pointer: '#/body/image', detail: 'An image reference is needed, e.g. alpine:3.18' },
+)
 export type ProblemPointer = z.infer<typeof ProblemPointer>
 
 /** Problem details for HTTP APIs (RFC 9457): the one shape of every error that Pharos answers. */
-export const Problem = defineSchema('Problem', z.object({
-  type: z.string().describe('URI that names the kind of problem'),
-  title: z.string().describe('Short sentence, the same for every occurrence of this type'),
-  status: z.int().min(100).max(599).describe('HTTP status code'),
-  code: ProblemCodeSchema.describe('Last segment of the type, for programs'),
-  detail: z.string().optional().describe('What happened this time and what to do'),
-  instance: z.string().optional().describe('Path of the request'),
-  errors: z.array(ProblemPointer).optional().describe('Places in the request that are wrong'),
-  traceId: z.string().optional().describe('Trace id to quote in a report, 32 hex digits'),
-  retryAfterSeconds: z.int().min(0).optional().describe('Seconds after which a retry makes sense'),
-}), {
-  type: 'https://pharos.dev/problems/reference-invalid', title: 'The image reference does not parse', status: 400,
-  code: 'reference-invalid', detail: 'The reference begins with "-".', instance: '/api/v1/scans',
-})
+export const Problem = defineSchema(
+  'Problem',
+  z.object({
+    type: z.string().describe('URI that names the kind of problem'),
+    title: z.string().describe('Short sentence, the same for every occurrence of this type'),
+    status: z.int().min(100).max(599).describe('HTTP status code'),
+    code: ProblemCodeSchema.describe('Last segment of the type, for programs'),
+    detail: z.string().optional().describe('What happened this time and what to do'),
+    instance: z.string().optional().describe('Path of the request'),
+    errors: z.array(ProblemPointer).optional().describe('Places in the request that are wrong'),
+    traceId: z.string().optional().describe('Trace id to quote in a report, 32 hex digits'),
+    retryAfterSeconds: z.int().min(0).optional().describe('Seconds after which a retry makes sense'),
+  }),
+  {
+    type: 'https://pharos.dev/problems/reference-invalid',
+    title: 'The image reference does not parse',
+    status: 400,
+    code: 'reference-invalid',
+    detail: 'The reference begins with "-".',
+    instance: '/api/v1/scans',
+  },
+)
 export type Problem = z.infer<typeof Problem>
 
 /** What a task or an engine result keeps of a failure. */
-export const FailureReason = defineSchema('FailureReason', z.object({
-  code: ProblemCodeSchema.describe('The problem code'),
-  detail: z.string().max(2000).describe('What happened, without secrets'),
-  paths: z.array(z.string()).max(200).optional().describe('Files in the image that are concerned'),
-  packages: z.array(z.string()).max(200).optional().describe('Packages that are concerned, as purl or name@version'),
-}), { code: 'registry-unauthorized', detail: 'The registry answered 401 to the manifest of library/alpine.' })
+export const FailureReason = defineSchema(
+  'FailureReason',
+  z.object({
+    code: ProblemCodeSchema.describe('The problem code'),
+    detail: z.string().max(2000).describe('What happened, without secrets'),
+    paths: z.array(z.string()).max(200).optional().describe('Files in the image that are concerned'),
+    packages: z.array(z.string()).max(200).optional().describe('Packages that are concerned, as purl or name@version'),
+  }),
+  { code: 'registry-unauthorized', detail: 'The registry answered 401 to the manifest of library/alpine.' },
+)
 export type FailureReason = z.infer<typeof FailureReason>

@@ -2,12 +2,29 @@ import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 
 /** Addresses that a stranger's reference must not lead to. Sources: IANA special-purpose registries for IPv4 and IPv6. */
 const FORBIDDEN_V4: readonly (readonly [string, number])[] = [
-  ['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['169.254.0.0', 16], ['172.16.0.0', 12],
-  ['192.0.0.0', 24], ['192.168.0.0', 16], ['198.18.0.0', 15], ['224.0.0.0', 4], ['240.0.0.0', 4],
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
 ]
 /** Unspecified, loopback, translation and tunnel ranges that can hide an IPv4 address, ULA, link-local, site-local, multicast. */
 const FORBIDDEN_V6: readonly (readonly [string, number])[] = [
-  ['::', 96], ['64:ff9b:1::', 48], ['100::', 64], ['2001::', 32], ['2002::', 16], ['fc00::', 7], ['fe80::', 10], ['fec0::', 10], ['ff00::', 8],
+  ['::', 96],
+  ['64:ff9b:1::', 48],
+  ['100::', 64],
+  ['2001::', 32],
+  ['2002::', 16],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['fec0::', 10],
+  ['ff00::', 8],
 ]
 
 function blockList(v4: readonly (readonly [string, number])[], v6: readonly (readonly [string, number])[]): BlockList {
@@ -23,8 +40,10 @@ const FORBIDDEN = blockList(FORBIDDEN_V4, FORBIDDEN_V6)
 function ipv6Groups(address: string): number[] | null {
   if (!isIPv6(address)) return null
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)
-  const hex = dotted === null ? address
-    : `${dotted[1]}${((Number(dotted[2]) << 8) | Number(dotted[3])).toString(16)}:${((Number(dotted[4]) << 8) | Number(dotted[5])).toString(16)}`
+  const hex =
+    dotted === null
+      ? address
+      : `${dotted[1]}${((Number(dotted[2]) << 8) | Number(dotted[3])).toString(16)}:${((Number(dotted[4]) << 8) | Number(dotted[5])).toString(16)}`
   const [head = '', tail] = hex.split('::')
   const headGroups = head === '' ? [] : head.split(':')
   const tailGroups = tail === undefined || tail === '' ? [] : tail.split(':')
@@ -70,7 +89,8 @@ export function parseAddressRanges(entries: readonly string[]): AddressRanges {
     const family = isIP(network)
     const most = family === 4 ? 32 : 128
     const bits = bitsText === undefined ? most : Number(bitsText)
-    if (family === 0 || !Number.isInteger(bits) || bits < 0 || bits > most || bitsText === '') throw new RangeError(`"${entry}" is not an IP address or a CIDR range`)
+    if (family === 0 || !Number.isInteger(bits) || bits < 0 || bits > most || bitsText === '')
+      throw new RangeError(`"${entry}" is not an IP address or a CIDR range`)
     list.addSubnet(network, bits, family === 4 ? 'ipv4' : 'ipv6')
   }
   return {

@@ -16,7 +16,9 @@ class Scanner {
   private at = 0
   constructor(private readonly text: string) {}
 
-  get isAtEnd(): boolean { return this.at >= this.text.length }
+  get isAtEnd(): boolean {
+    return this.at >= this.text.length
+  }
 
   take(pattern: RegExp): string | null {
     pattern.lastIndex = this.at
@@ -32,7 +34,9 @@ class Scanner {
     return true
   }
 
-  skipSpace(): void { this.take(SPACE) }
+  skipSpace(): void {
+    this.take(SPACE)
+  }
 
   /** A quoted string with its escapes undone; null when it does not end. */
   quoted(): string | null {
@@ -49,8 +53,12 @@ class Scanner {
     }
   }
 
-  mark(): number { return this.at }
-  reset(mark: number): void { this.at = mark }
+  mark(): number {
+    return this.at
+  }
+  reset(mark: number): void {
+    this.at = mark
+  }
 }
 
 /** `name = token | "quoted"`; null (and nothing taken) when the text is something else. */
@@ -58,10 +66,16 @@ function parameter(scanner: Scanner): [string, string] | null {
   const mark = scanner.mark()
   const name = scanner.take(TOKEN)
   scanner.skipSpace()
-  if (name === null || !scanner.takeCharacter('=')) { scanner.reset(mark); return null }
+  if (name === null || !scanner.takeCharacter('=')) {
+    scanner.reset(mark)
+    return null
+  }
   scanner.skipSpace()
   const value = scanner.takeCharacter('"') ? scanner.quoted() : scanner.take(TOKEN)
-  if (value === null) { scanner.reset(mark); return null }
+  if (value === null) {
+    scanner.reset(mark)
+    return null
+  }
   return [name.toLowerCase(), value]
 }
 
@@ -74,7 +88,9 @@ export function parseAuthChallenges(header: string): AuthChallenge[] {
   if (header.length > CHALLENGE_LIMIT_CHARACTERS) return challenges
   const scanner = new Scanner(header)
   for (;;) {
-    do { scanner.skipSpace() } while (scanner.takeCharacter(','))
+    do {
+      scanner.skipSpace()
+    } while (scanner.takeCharacter(','))
     if (scanner.isAtEnd) return challenges
     const pair = parameter(scanner)
     if (pair !== null) {

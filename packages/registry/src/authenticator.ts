@@ -18,7 +18,10 @@ const TokenAnswer = z.object({
   expires_in: z.number().optional(),
 })
 
-interface CachedToken { authorization: string; expiresAtMs: number }
+interface CachedToken {
+  authorization: string
+  expiresAtMs: number
+}
 
 /** Limits of one exchange. */
 export interface AuthExchange {
@@ -50,7 +53,7 @@ export class Authenticator {
 
   /** Whether the registry has asked for a credential and this client has one. */
   async hasCredential(): Promise<boolean> {
-    return await this.find() !== null
+    return (await this.find()) !== null
   }
 
   /** The Authorization header known to work for a scope, or undefined: no password is sent before it is asked for. */
@@ -77,10 +80,15 @@ export class Authenticator {
     }
     const host = printable(this.at.registry)
     if (!challenges.some((challenge) => challenge.scheme === 'basic')) {
-      throw registryProblem('registry-unauthorized', `${host} answered 401 ${header === undefined ? 'without saying how to sign in' : 'and asks for a way to sign in that is not known here'}.`)
+      throw registryProblem(
+        'registry-unauthorized',
+        `${host} answered 401 ${header === undefined ? 'without saying how to sign in' : 'and asks for a way to sign in that is not known here'}.`,
+      )
     }
-    if (credential === null) throw registryProblem('registry-unauthorized', `${host} asks for a username and a password, and there is no credential for it.`)
-    if (credential.kind !== 'basic') throw registryProblem('registry-unauthorized', `${host} asks for a username and a password, but its credential is a token.`)
+    if (credential === null)
+      throw registryProblem('registry-unauthorized', `${host} asks for a username and a password, and there is no credential for it.`)
+    if (credential.kind !== 'basic')
+      throw registryProblem('registry-unauthorized', `${host} asks for a username and a password, but its credential is a token.`)
     this.isBasicAsked = true
     return basicAuthorization(credential)
   }
@@ -99,20 +107,30 @@ export class Authenticator {
   private realmOf(challenge: AuthChallenge, isCredentialSent: boolean): URL {
     const realm = challenge.parameters.get('realm')
     const registry = printable(this.at.registry)
-    if (realm === undefined || !URL.canParse(realm)) throw registryProblem('registry-unauthorized', `${registry} asks for a token but names no usable token server.`)
+    if (realm === undefined || !URL.canParse(realm))
+      throw registryProblem('registry-unauthorized', `${registry} asks for a token but names no usable token server.`)
     const url = new URL(realm)
     url.username = ''
     url.password = ''
     url.hash = ''
     const isTrusted = isTokenHostTrusted(url, this.at)
-    if (!isTrusted && url.protocol !== 'https:') throw registryProblem('registry-unauthorized', `${registry} names the token server ${printable(url.host)} without https.`)
+    if (!isTrusted && url.protocol !== 'https:')
+      throw registryProblem('registry-unauthorized', `${registry} names the token server ${printable(url.host)} without https.`)
     if (!isTrusted && isCredentialSent) {
-      throw registryProblem('registry-unauthorized', `${registry} names the token server ${printable(url.host)}, which may not get its credential. Add it to the registry's tokenHosts when it should.`)
+      throw registryProblem(
+        'registry-unauthorized',
+        `${registry} names the token server ${printable(url.host)}, which may not get its credential. Add it to the registry's tokenHosts when it should.`,
+      )
     }
     return url
   }
 
-  private async fetchToken(challenge: AuthChallenge, credential: RegistryCredential | null, ownScope: string, exchange: AuthExchange): Promise<string> {
+  private async fetchToken(
+    challenge: AuthChallenge,
+    credential: RegistryCredential | null,
+    ownScope: string,
+    exchange: AuthExchange,
+  ): Promise<string> {
     const url = this.realmOf(challenge, credential !== null)
     const service = challenge.parameters.get('service')
     // The registry knows its own names for scopes; without one, ours is the specification's.
@@ -122,13 +140,23 @@ export class Authenticator {
     if (credential?.kind === 'identityToken') {
       const refreshToken = this.rotatedIdentityToken ?? credential.identityToken
       request = {
-        method: 'POST', headers: { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'application/json' },
-        body: new URLSearchParams({ grant_type: 'refresh_token', client_id: 'pharos', refresh_token: refreshToken, ...parameters }).toString(),
+        method: 'POST',
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'application/json' },
+        body: new URLSearchParams({
+          grant_type: 'refresh_token',
+          client_id: 'pharos',
+          refresh_token: refreshToken,
+          ...parameters,
+        }).toString(),
       }
     } else {
       for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
       if (credential?.kind === 'basic') url.searchParams.set('account', credential.username)
-      request = { method: 'GET', headers: { Accept: 'application/json' }, ...(credential?.kind === 'basic' ? { authorization: basicAuthorization(credential) } : {}) }
+      request = {
+        method: 'GET',
+        headers: { Accept: 'application/json' },
+        ...(credential?.kind === 'basic' ? { authorization: basicAuthorization(credential) } : {}),
+      }
     }
     const answer = await send(this.transport, { url, ...request, isRedirectAllowed: false, ...exchange })
     const what = `a token from ${printable(url.host)}`
@@ -136,12 +164,20 @@ export class Authenticator {
       discard(answer)
       // A token server says "bad credentials" with 400, 401, 403, 404 or 405, depending on its maker.
       if (answer.status < 500 && answer.status !== 429 && answer.status !== 408) {
-        throw registryProblem('registry-unauthorized', `The token server ${printable(url.host)} answered ${answer.status}${credential === null ? ' to an anonymous request' : ''}.`)
+        throw registryProblem(
+          'registry-unauthorized',
+          `The token server ${printable(url.host)} answered ${answer.status}${credential === null ? ' to an anonymous request' : ''}.`,
+        )
       }
       throw problemOfStatus(answer.status, what, { retryAfterMs: answer.retryAfterMs })
     }
     const tooLarge = (): Error => registryProblem('registry-response-invalid', `The answer to the request for ${what} is too large.`)
-    const bytes = await readBounded(answer, { limitBytes: TOKEN_ANSWER_LIMIT_BYTES, idleMs: this.transport.timeouts.idleMs, tooLarge, ...exchange })
+    const bytes = await readBounded(answer, {
+      limitBytes: TOKEN_ANSWER_LIMIT_BYTES,
+      idleMs: this.transport.timeouts.idleMs,
+      tooLarge,
+      ...exchange,
+    })
     return this.keepToken(bytes, what, ownScope)
   }
 
@@ -153,7 +189,8 @@ export class Authenticator {
       throw registryProblem('registry-response-invalid', `The answer to the request for ${what} is not a token.`)
     }
     const token = parsed.token ?? parsed.access_token
-    if (token === undefined || !isHeaderSafe(token)) throw registryProblem('registry-response-invalid', `The answer to the request for ${what} holds no usable token.`)
+    if (token === undefined || !isHeaderSafe(token))
+      throw registryProblem('registry-response-invalid', `The answer to the request for ${what} holds no usable token.`)
     if (parsed.refresh_token !== undefined && parsed.refresh_token !== '') this.rotatedIdentityToken = parsed.refresh_token
     const lifeSeconds = parsed.expires_in !== undefined && parsed.expires_in > 0 ? parsed.expires_in : DEFAULT_TOKEN_LIFE_SECONDS
     return this.remember(scope, token, lifeSeconds)

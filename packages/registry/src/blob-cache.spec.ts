@@ -10,35 +10,59 @@ import { problemOfDisk } from './blob-writer.js'
 import { digestOf } from './digest.js'
 
 let directory: string
-beforeEach(async () => { directory = await mkdtemp(join(tmpdir(), 'pharos-cache-')); await mkdir(join(directory, 'out')) })
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'pharos-cache-'))
+  await mkdir(join(directory, 'out'))
+})
 afterEach(() => rm(directory, { recursive: true, force: true }))
 
 const root = (): string => join(directory, 'cache')
-const open = (options: Partial<BlobCacheOptions> = {}): Promise<BlobCache> => BlobCache.open({ directory: root(), limitBytes: 1_000_000, minimumFreeBytes: 0, ...options })
+const open = (options: Partial<BlobCacheOptions> = {}): Promise<BlobCache> =>
+  BlobCache.open({ directory: root(), limitBytes: 1_000_000, minimumFreeBytes: 0, ...options })
 
 let placeCount = 0
 function request(content: Buffer, changes: Partial<PlaceRequest> = {}): PlaceRequest {
   placeCount += 1
   return {
-    digest: digestOf(content), sizeBytes: content.length, source: { registry: 'r', path: 'a' }, destination: join(directory, 'out', `${placeCount}`),
-    download: (writer) => writer.write(content), prove: () => Promise.resolve(true), ...changes,
+    digest: digestOf(content),
+    sizeBytes: content.length,
+    source: { registry: 'r', path: 'a' },
+    destination: join(directory, 'out', `${placeCount}`),
+    download: (writer) => writer.write(content),
+    prove: () => Promise.resolve(true),
+    ...changes,
   }
 }
 const blobPath = (content: Buffer): string => join(root(), 'blobs', 'sha256', digestOf(content).slice(7))
 const cachedNames = (): Promise<string[]> => readdir(join(root(), 'blobs', 'sha256'))
-async function usedAt(content: Buffer, second: number): Promise<void> { await utimes(blobPath(content), second, second) }
+async function usedAt(content: Buffer, second: number): Promise<void> {
+  await utimes(blobPath(content), second, second)
+}
 
 describe('a blob cache', () => {
   it('downloads once for many that want the same blob at once, also through another instance', async () => {
     const content = Buffer.from('wanted by all')
     const caches = [await open(), await open()]
     let downloads = 0
-    const outcomes = await Promise.all(Array.from({ length: 10 }, (_, index) => caches[index % 2]?.place(request(content, {
-      download: async (writer) => { downloads += 1; await writer.write(content.subarray(0, 3)); await new Promise(setImmediate); await writer.write(content.subarray(3)) },
-    }))))
+    const outcomes = await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        caches[index % 2]?.place(
+          request(content, {
+            download: async (writer) => {
+              downloads += 1
+              await writer.write(content.subarray(0, 3))
+              await new Promise(setImmediate)
+              await writer.write(content.subarray(3))
+            },
+          }),
+        ),
+      ),
+    )
     expect(downloads).toBe(1)
     expect(outcomes.filter((outcome) => outcome === 'downloaded')).toHaveLength(1)
-    expect(await Promise.all((await readdir(join(directory, 'out'))).map((name) => readFile(join(directory, 'out', name), 'utf8')))).toEqual(Array(10).fill('wanted by all'))
+    expect(
+      await Promise.all((await readdir(join(directory, 'out'))).map((name) => readFile(join(directory, 'out', name), 'utf8'))),
+    ).toEqual(Array(10).fill('wanted by all'))
   })
 
   it('lets the next one try when the first fails', async () => {
@@ -60,7 +84,10 @@ describe('a blob cache', () => {
     const lock = join(root(), 'locks', `sha256-${digestOf(content).slice(7)}.lock`)
     await writeFile(lock, `${host}.${holder.pid ?? 0}.${ticks}.x`)
     let isPlaced = false
-    const placed = cache.place(request(content)).then((outcome) => { isPlaced = true; return outcome })
+    const placed = cache.place(request(content)).then((outcome) => {
+      isPlaced = true
+      return outcome
+    })
     // Long enough for a cache that does not wait to be done many times over.
     for (let turn = 0; turn < 200; turn += 1) await readdir(root())
     expect(isPlaced).toBe(false)
@@ -72,9 +99,20 @@ describe('a blob cache', () => {
   it('ends the wait for a lock when the caller cancels', async () => {
     const content = Buffer.from('never')
     const cache = await open()
-    let finish = (): void => { /* set below */ }
-    const gate = new Promise<void>((resolve) => { finish = resolve })
-    const holder = cache.place(request(content, { download: async (writer) => { await gate; await writer.write(content) } }))
+    let finish = (): void => {
+      /* set below */
+    }
+    const gate = new Promise<void>((resolve) => {
+      finish = resolve
+    })
+    const holder = cache.place(
+      request(content, {
+        download: async (writer) => {
+          await gate
+          await writer.write(content)
+        },
+      }),
+    )
     const controller = new AbortController()
     const waiting = cache.place(request(content, { signal: controller.signal }))
     controller.abort()
@@ -97,8 +135,8 @@ describe('a blob cache', () => {
     await link(blobPath(a), join(directory, 'out', 'in-use'))
     await cache.place(request(d))
     expect((await cachedNames()).sort()).toEqual([a, c, d].map((content) => digestOf(content).slice(7)).sort())
-    expect((await cache.usage())).toEqual({ blobCount: 3, sizeBytes: 900 })
-    expect((await readdir(join(root(), 'proofs')))).toHaveLength(3)
+    expect(await cache.usage()).toEqual({ blobCount: 3, sizeBytes: 900 })
+    expect(await readdir(join(root(), 'proofs'))).toHaveLength(3)
   })
 
   it('counts a hit as use', async () => {
@@ -142,8 +180,14 @@ describe('a blob cache', () => {
   it('keeps nothing that is not the blob', async () => {
     const content = Buffer.from('the blob')
     const cache = await open()
-    for (const [written, code] of [['not blob', 'image-digest-mismatch'], ['the', 'image-truncated'], ['the blob and more', 'image-size-mismatch']] as const) {
-      await expect(cache.place(request(content, { download: (writer) => writer.write(Buffer.from(written)) }))).rejects.toMatchObject({ code })
+    for (const [written, code] of [
+      ['not blob', 'image-digest-mismatch'],
+      ['the', 'image-truncated'],
+      ['the blob and more', 'image-size-mismatch'],
+    ] as const) {
+      await expect(cache.place(request(content, { download: (writer) => writer.write(Buffer.from(written)) }))).rejects.toMatchObject({
+        code,
+      })
     }
     expect(await cachedNames()).toEqual([])
     expect(await readdir(join(directory, 'out'))).toEqual([])
@@ -156,9 +200,20 @@ describe('a blob cache', () => {
     await cache.place(request(content))
     let proofs = 0
     let downloads = 0
-    const from = (registry: string, path: string, isProven: boolean): Promise<unknown> => cache.place(request(content, {
-      source: { registry, path }, prove: () => { proofs += 1; return Promise.resolve(isProven) }, download: (writer) => { downloads += 1; return writer.write(content) },
-    }))
+    const from = (registry: string, path: string, isProven: boolean): Promise<unknown> =>
+      cache.place(
+        request(content, {
+          source: { registry, path },
+          prove: () => {
+            proofs += 1
+            return Promise.resolve(isProven)
+          },
+          download: (writer) => {
+            downloads += 1
+            return writer.write(content)
+          },
+        }),
+      )
     expect(await from('r', 'a', false)).toBe('cached')
     expect([proofs, downloads]).toEqual([0, 0])
     expect(await from('r', 'b', true)).toBe('cached')

@@ -40,7 +40,11 @@ export interface BlobCacheUsage {
   sizeBytes: number
 }
 
-interface CachedBlob { path: string; proofs: string; stats: Stats }
+interface CachedBlob {
+  path: string
+  proofs: string
+  stats: Stats
+}
 
 /** Links are tried again when another process evicts between look and link; more often than this is not chance. */
 const PLACE_ATTEMPTS = 5
@@ -66,7 +70,8 @@ export class BlobCache {
   static async open(options: BlobCacheOptions): Promise<BlobCache> {
     const cache = new BlobCache({ minimumFreeBytes: 64 * 1024 * 1024, ...options })
     try {
-      for (const folder of ['blobs/sha256', 'blobs/sha512', 'proofs', 'locks', 'temp']) await mkdir(join(options.directory, folder), { recursive: true })
+      for (const folder of ['blobs/sha256', 'blobs/sha512', 'proofs', 'locks', 'temp'])
+        await mkdir(join(options.directory, folder), { recursive: true })
       await cache.removeAbandoned()
       await cache.evict(0)
     } catch (error) {
@@ -114,8 +119,13 @@ export class BlobCache {
   private proofs(request: PlaceRequest): { folder: string; registry: string; repository: string } {
     const { algorithm, hex } = requireDigest(request.digest)
     const folder = join(this.folder('proofs'), `${algorithm}-${hex}`)
-    const name = (kind: string, text: string): string => join(folder, `${kind}-${createHash('sha256').update(text).digest('hex').slice(0, 32)}`)
-    return { folder, registry: name('registry', request.source.registry), repository: name('repository', `${request.source.registry}/${request.source.path}`) }
+    const name = (kind: string, text: string): string =>
+      join(folder, `${kind}-${createHash('sha256').update(text).digest('hex').slice(0, 32)}`)
+    return {
+      folder,
+      registry: name('registry', request.source.registry),
+      repository: name('repository', `${request.source.registry}/${request.source.path}`),
+    }
   }
 
   private async mark(folder: string, ...proofs: string[]): Promise<void> {
@@ -126,7 +136,7 @@ export class BlobCache {
   private async isProven(request: PlaceRequest): Promise<boolean> {
     const proofs = this.proofs(request)
     if (await exists(proofs.repository)) return true
-    if (!await exists(proofs.registry) || !await request.prove()) return false
+    if (!(await exists(proofs.registry)) || !(await request.prove())) return false
     await this.mark(proofs.folder, proofs.repository)
     return true
   }
@@ -135,16 +145,19 @@ export class BlobCache {
     const path = this.blobPath(request.digest)
     try {
       const { size } = await stat(path)
-      if (!await this.isProven(request)) return false
+      if (!(await this.isProven(request))) return false
       if (size !== request.sizeBytes) {
-        throw registryProblem('image-size-mismatch', `The blob ${request.digest} has ${size} bytes, not the ${request.sizeBytes} that the manifest states.`)
+        throw registryProblem(
+          'image-size-mismatch',
+          `The blob ${request.digest} has ${size} bytes, not the ${request.sizeBytes} that the manifest states.`,
+        )
       }
       await linkOrCopy(path, request.destination)
       const now = new Date()
       await utimes(path, now, now)
       return true
     } catch (error) {
-      if (isErrno(error, 'ENOENT') && await exists(dirname(request.destination))) return false
+      if (isErrno(error, 'ENOENT') && (await exists(dirname(request.destination)))) return false
       throw error
     }
   }
@@ -170,17 +183,21 @@ export class BlobCache {
     }
     this.estimatedBytes += request.sizeBytes
     this.addedSinceScanBytes += request.sizeBytes
-    if (this.estimatedBytes > this.options.limitBytes || this.addedSinceScanBytes > this.options.limitBytes * RESCAN_SHARE) await this.evict(0)
+    if (this.estimatedBytes > this.options.limitBytes || this.addedSinceScanBytes > this.options.limitBytes * RESCAN_SHARE)
+      await this.evict(0)
   }
 
   private async makeRoom(request: PlaceRequest): Promise<void> {
     const disk = await statfs(this.options.directory)
     if (request.sizeBytes > disk.blocks * disk.bsize) {
-      throw registryProblem('image-too-large', `The blob ${request.digest} states ${request.sizeBytes} bytes, more than the disk of the blob cache can hold.`)
+      throw registryProblem(
+        'image-too-large',
+        `The blob ${request.digest} states ${request.sizeBytes} bytes, more than the disk of the blob cache can hold.`,
+      )
     }
     const missing = request.sizeBytes + this.options.minimumFreeBytes - disk.bavail * disk.bsize
     if (missing <= 0) return
-    if (await this.evict(missing) < missing) {
+    if ((await this.evict(missing)) < missing) {
       throw registryProblem('disk-full', `The disk of the blob cache has no room for the ${request.sizeBytes} bytes of ${request.digest}.`)
     }
   }

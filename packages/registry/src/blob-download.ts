@@ -21,11 +21,18 @@ function blobPath(session: RegistrySession, download: BlobDownload): string {
   return `/v2/${session.repository(download.repositoryPath)}/blobs/${download.digest}`
 }
 
-function requestFor(session: RegistrySession, download: BlobDownload, headers: Record<string, string>): Parameters<RegistrySession['send']>[0] {
+function requestFor(
+  session: RegistrySession,
+  download: BlobDownload,
+  headers: Record<string, string>,
+): Parameters<RegistrySession['send']>[0] {
   return {
-    path: blobPath(session, download), headers, scope: session.pullScope(download.repositoryPath),
+    path: blobPath(session, download),
+    headers,
+    scope: session.pullScope(download.repositoryPath),
     what: `the blob ${download.digest} of ${session.endpoint.registry}/${download.repositoryPath}`,
-    deadlineMs: download.deadlineMs, signal: download.signal,
+    deadlineMs: download.deadlineMs,
+    signal: download.signal,
   }
 }
 
@@ -47,7 +54,10 @@ async function readInto(writer: BlobWriter, session: RegistrySession, download: 
   if (resumeAt > 0 && !isContinuation(answer, resumeAt)) {
     if (answer.status === 206 || answer.status === 416) {
       discard(answer)
-      throw registryProblem('image-truncated', `The blob ${download.digest} broke off after ${resumeAt} of ${download.sizeBytes} bytes, and the registry could not go on from there.`)
+      throw registryProblem(
+        'image-truncated',
+        `The blob ${download.digest} broke off after ${resumeAt} of ${download.sizeBytes} bytes, and the registry could not go on from there.`,
+      )
     }
     await session.requireStatus(answer, [200], request)
     await writer.restart()
@@ -57,7 +67,10 @@ async function readInto(writer: BlobWriter, session: RegistrySession, download: 
   const length = statedLength(answer)
   if (length !== null && length !== download.sizeBytes - writer.offsetBytes) {
     discard(answer)
-    throw registryProblem('image-size-mismatch', `The registry has ${writer.offsetBytes + length} bytes for the blob ${download.digest}, the manifest states ${download.sizeBytes}.`)
+    throw registryProblem(
+      'image-size-mismatch',
+      `The registry has ${writer.offsetBytes + length} bytes for the blob ${download.digest}, the manifest states ${download.sizeBytes}.`,
+    )
   }
   for await (const chunk of readBody(answer, download)) {
     await writer.write(chunk)
@@ -83,7 +96,10 @@ export async function downloadBlob(writer: BlobWriter, session: RegistrySession,
       const hasAdvanced = writer.offsetBytes > before
       if (hasAdvanced && brokenCount <= BROKEN_CONNECTION_LIMIT) continue
       if (writer.offsetBytes === 0) throw error
-      throw registryProblem('image-truncated', `The blob ${download.digest} broke off after ${writer.offsetBytes} of ${download.sizeBytes} bytes.`)
+      throw registryProblem(
+        'image-truncated',
+        `The blob ${download.digest} broke off after ${writer.offsetBytes} of ${download.sizeBytes} bytes.`,
+      )
     }
   }
 }

@@ -24,7 +24,10 @@ export class BlobWriter {
   private written = 0
   private isVerified = false
 
-  private constructor(private readonly file: FileHandle, private readonly expected: ExpectedBlob) {
+  private constructor(
+    private readonly file: FileHandle,
+    private readonly expected: ExpectedBlob,
+  ) {
     this.hash = createDigester(expected.digest)
   }
 
@@ -44,7 +47,10 @@ export class BlobWriter {
   /** @throws PharosError `image-size-mismatch` as soon as there is more than the descriptor says; `disk-full`. */
   async write(chunk: Uint8Array): Promise<void> {
     if (this.written + chunk.length > this.expected.sizeBytes) {
-      throw registryProblem('image-size-mismatch', `The blob ${this.expected.digest} is larger than the ${this.expected.sizeBytes} bytes that the manifest states.`)
+      throw registryProblem(
+        'image-size-mismatch',
+        `The blob ${this.expected.digest} is larger than the ${this.expected.sizeBytes} bytes that the manifest states.`,
+      )
     }
     const writing = this.writeAt(chunk, this.written)
     // Hashed while the system writes: the two take about as long.
@@ -74,11 +80,15 @@ export class BlobWriter {
   finish(): void {
     if (this.isVerified) return
     if (this.written < this.expected.sizeBytes) {
-      throw registryProblem('image-truncated', `The blob ${this.expected.digest} ended after ${this.written} of ${this.expected.sizeBytes} bytes.`)
+      throw registryProblem(
+        'image-truncated',
+        `The blob ${this.expected.digest} ended after ${this.written} of ${this.expected.sizeBytes} bytes.`,
+      )
     }
     const { algorithm } = requireDigest(this.expected.digest)
     const found = `${algorithm}:${this.hash.digest('hex')}`
-    if (found !== this.expected.digest) throw registryProblem('image-digest-mismatch', `The blob ${this.expected.digest} has the digest ${found}.`)
+    if (found !== this.expected.digest)
+      throw registryProblem('image-digest-mismatch', `The blob ${this.expected.digest} has the digest ${found}.`)
     this.isVerified = true
   }
 

@@ -6,12 +6,17 @@ import { createRegistryClient } from './registry-client.js'
 import { serveImage, startScriptedRegistry, tinyImage } from './__tests__/scripted-registry.js'
 
 const closers: (() => unknown)[] = []
-afterEach(async () => { for (const close of closers.splice(0).reverse()) await close() })
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
 
 const image = tinyImage()
 
 /** A forward proxy that knows CONNECT only, and sends every connection to one place. */
-async function startProxy(targetPort: number, status = 200): Promise<{ url: string; targets: string[]; authorizations: (string | undefined)[] }> {
+async function startProxy(
+  targetPort: number,
+  status = 200,
+): Promise<{ url: string; targets: string[]; authorizations: (string | undefined)[] }> {
   const targets: string[] = []
   const authorizations: (string | undefined)[] = []
   const sockets = new Set<Socket>()
@@ -20,13 +25,26 @@ async function startProxy(targetPort: number, status = 200): Promise<{ url: stri
     targets.push(request.url ?? '')
     authorizations.push(request.headers['proxy-authorization'])
     sockets.add(socket)
-    if (status !== 200) { socket.end(`HTTP/1.1 ${status} No\r\n\r\n`); return }
-    const upstream = connect(targetPort, '127.0.0.1', () => { socket.write('HTTP/1.1 200 OK\r\n\r\n'); upstream.pipe(socket).pipe(upstream) })
-    for (const end of [upstream, socket]) end.on('error', () => { upstream.destroy(); socket.destroy() })
+    if (status !== 200) {
+      socket.end(`HTTP/1.1 ${status} No\r\n\r\n`)
+      return
+    }
+    const upstream = connect(targetPort, '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      upstream.pipe(socket).pipe(upstream)
+    })
+    for (const end of [upstream, socket])
+      end.on('error', () => {
+        upstream.destroy()
+        socket.destroy()
+      })
     sockets.add(upstream)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  closers.push(() => { for (const socket of sockets) socket.destroy(); server.close() })
+  closers.push(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
   return { url: `http://user:pass@127.0.0.1:${(server.address() as AddressInfo).port}`, targets, authorizations }
 }
 
@@ -46,7 +64,10 @@ describe('the proxy of the policy', () => {
     const proxy = await startProxy(1, 403)
     const client = createRegistryClient({ policy: { proxyUrl: proxy.url } })
     closers.push(() => client.close())
-    await expect(client.resolve(parseImageReference('registry.example/a'))).rejects.toMatchObject({ code: 'registry-unreachable', detail: expect.stringContaining('proxy answered 403') })
+    await expect(client.resolve(parseImageReference('registry.example/a'))).rejects.toMatchObject({
+      code: 'registry-unreachable',
+      detail: expect.stringContaining('proxy answered 403'),
+    })
   })
 
   it.each(['localhost:1/a', '127.0.0.1:1/a', '10.0.0.1:1/a', 'x.localhost:1/a'])('is not asked for %s', async (reference) => {
@@ -60,7 +81,10 @@ describe('the proxy of the policy', () => {
 
 describe('name resolution', () => {
   it('is asked again for each connection, and its last answer is checked (DNS rebinding)', async () => {
-    const registry = await startScriptedRegistry((request, response) => { response.setHeader('connection', 'close'); serveImage(image)(request, response) })
+    const registry = await startScriptedRegistry((request, response) => {
+      response.setHeader('connection', 'close')
+      serveImage(image)(request, response)
+    })
     closers.push(registry.close)
     const port = registry.host.split(':')[1] ?? ''
     const answers = ['127.0.0.1', '127.0.0.2']
@@ -70,12 +94,20 @@ describe('name resolution', () => {
     })
     closers.push(() => client.close())
     // The manifest comes from the allowed address; for the configuration the name points elsewhere.
-    await expect(client.resolve(parseImageReference(`rebind.example:${port}/a`))).rejects.toMatchObject({ code: 'registry-address-forbidden' })
+    await expect(client.resolve(parseImageReference(`rebind.example:${port}/a`))).rejects.toMatchObject({
+      code: 'registry-address-forbidden',
+    })
     expect(registry.requests.map((request) => request.url)).toEqual(['/v2/a/manifests/latest'])
   })
 
   it('that never answers ends at the connect limit', async () => {
-    const client = createRegistryClient({ policy: { timeouts: { connectMs: 50, headersMs: 50 } }, resolveName: () => new Promise(() => { /* never */ }) })
+    const client = createRegistryClient({
+      policy: { timeouts: { connectMs: 50, headersMs: 50 } },
+      resolveName: () =>
+        new Promise(() => {
+          /* never */
+        }),
+    })
     closers.push(() => client.close())
     await expect(client.resolve(parseImageReference('registry.example/a'))).rejects.toMatchObject({ code: 'registry-timeout' })
   })

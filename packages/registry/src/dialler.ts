@@ -26,23 +26,37 @@ export interface Dialler {
 }
 
 type ConnectCallback = (error: Error | null, socket?: Duplex) => void
-interface ConnectRequest { host: string; port: number; options: ConnectionOptions }
+interface ConnectRequest {
+  host: string
+  port: number
+  options: ConnectionOptions
+}
 
-const resolveAll: ResolveName = (hostname) => new Promise((resolve, reject) => {
-  dnsLookup(hostname, { all: true, verbatim: true }, (error, addresses) => { if (error === null) resolve(addresses); else reject(error) })
-})
+const resolveAll: ResolveName = (hostname) =>
+  new Promise((resolve, reject) => {
+    dnsLookup(hostname, { all: true, verbatim: true }, (error, addresses) => {
+      if (error === null) resolve(addresses)
+      else reject(error)
+    })
+  })
 
 function forbidden(host: string, address: string): Error {
-  return registryProblem('registry-address-forbidden', host === address
-    ? `The address ${printable(address)} is internal and not allowed for this registry.`
-    : `${printable(host)} resolves to ${printable(address)}, which is internal and not allowed for this registry.`)
+  return registryProblem(
+    'registry-address-forbidden',
+    host === address
+      ? `The address ${printable(address)} is internal and not allowed for this registry.`
+      : `${printable(host)} resolves to ${printable(address)}, which is internal and not allowed for this registry.`,
+  )
 }
 
 /** Decides at dial time, on the resolved address: a check before the look-up could be undone by a second answer (DNS rebinding). */
 class AddressGate {
   private readonly allowed: AddressRanges
 
-  constructor(private readonly at: RegistryEndpoint, private readonly resolveName: ResolveName) {
+  constructor(
+    private readonly at: RegistryEndpoint,
+    private readonly resolveName: ResolveName,
+  ) {
     this.allowed = parseAddressRanges(at.policy.allowedAddresses)
   }
 
@@ -53,7 +67,12 @@ class AddressGate {
     const own = new URL(this.at.origin)
     const named = [own, ...['http', 'https'].map((scheme) => new URL(`${scheme}://${bracketed}:${port}`))]
     const [first, ...candidates] = named
-    return candidates.some((candidate) => candidate.host === first?.host || isHostListed(candidate, this.at.policy.tokenHosts) || isHostListed(candidate, this.at.policy.redirectHosts))
+    return candidates.some(
+      (candidate) =>
+        candidate.host === first?.host ||
+        isHostListed(candidate, this.at.policy.tokenHosts) ||
+        isHostListed(candidate, this.at.policy.redirectHosts),
+    )
   }
 
   isAllowed(host: string, port: number, address: string): boolean {
@@ -63,19 +82,28 @@ class AddressGate {
   /** The look-up of a connection: answers only addresses that are allowed. */
   lookupFor(port: number): LookupFunction {
     return (hostname, options, callback) => {
-      this.resolveName(hostname).then((addresses) => {
-        const usable = addresses.filter((entry) => this.isAllowed(hostname, port, entry.address))
-        const [first] = usable
-        if (first === undefined) callback(forbidden(hostname, addresses[0]?.address ?? 'nothing'), '', 0)
-        else if (options.all === true) callback(null, usable)
-        else callback(null, first.address, first.family)
-      }, (error: unknown) => callback(error instanceof Error ? error : new Error('look-up failed'), '', 0))
+      this.resolveName(hostname).then(
+        (addresses) => {
+          const usable = addresses.filter((entry) => this.isAllowed(hostname, port, entry.address))
+          const [first] = usable
+          if (first === undefined) callback(forbidden(hostname, addresses[0]?.address ?? 'nothing'), '', 0)
+          else if (options.all === true) callback(null, usable)
+          else callback(null, first.address, first.family)
+        },
+        (error: unknown) => callback(error instanceof Error ? error : new Error('look-up failed'), '', 0),
+      )
     }
   }
 }
 
 /** Calls back once, with the first of: ready, error, time-out. */
-function whenConnected(socket: Socket, readyEvent: 'connect' | 'secureConnect', host: string, connectMs: number, callback: ConnectCallback): void {
+function whenConnected(
+  socket: Socket,
+  readyEvent: 'connect' | 'secureConnect',
+  host: string,
+  connectMs: number,
+  callback: ConnectCallback,
+): void {
   const timer = setTimeout(() => {
     socket.destroy(registryProblem('registry-timeout', `${printable(host)} did not accept a connection within ${connectMs} ms.`))
   }, connectMs)
@@ -92,15 +120,25 @@ function whenConnected(socket: Socket, readyEvent: 'connect' | 'secureConnect', 
 }
 
 function proxyTunnel(proxy: URL, target: string, connectMs: number, callback: ConnectCallback): void {
-  const authorization = proxy.username === '' ? {} : {
-    'proxy-authorization': `Basic ${Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`).toString('base64')}`,
-  }
+  const authorization =
+    proxy.username === ''
+      ? {}
+      : {
+          'proxy-authorization': `Basic ${Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`).toString('base64')}`,
+        }
   const transport = proxy.protocol === 'https:' ? https : http
   const request = transport.request({
-    host: proxy.hostname.replace(/^\[|\]$/g, ''), port: proxy.port === '' ? (proxy.protocol === 'https:' ? 443 : 80) : Number(proxy.port),
-    method: 'CONNECT', path: target, headers: { host: target, ...authorization }, agent: false,
+    host: proxy.hostname.replace(/^\[|\]$/g, ''),
+    port: proxy.port === '' ? (proxy.protocol === 'https:' ? 443 : 80) : Number(proxy.port),
+    method: 'CONNECT',
+    path: target,
+    headers: { host: target, ...authorization },
+    agent: false,
   })
-  const timer = setTimeout(() => request.destroy(registryProblem('registry-timeout', `The proxy did not connect to ${printable(target)} within ${connectMs} ms.`)), connectMs)
+  const timer = setTimeout(
+    () => request.destroy(registryProblem('registry-timeout', `The proxy did not connect to ${printable(target)} within ${connectMs} ms.`)),
+    connectMs,
+  )
   let isSettled = false
   const settle: ConnectCallback = (error, socket) => {
     if (isSettled) return
@@ -109,13 +147,20 @@ function proxyTunnel(proxy: URL, target: string, connectMs: number, callback: Co
     callback(error, socket)
   }
   request.on('connect', (response, socket) => {
-    if (response.statusCode === 200) { settle(null, socket); return }
+    if (response.statusCode === 200) {
+      settle(null, socket)
+      return
+    }
     socket.destroy()
-    settle(registryProblem('registry-unreachable', `The proxy answered ${response.statusCode ?? 0} to the connection to ${printable(target)}.`))
+    settle(
+      registryProblem('registry-unreachable', `The proxy answered ${response.statusCode ?? 0} to the connection to ${printable(target)}.`),
+    )
   })
   request.on('response', (response) => {
     response.destroy()
-    settle(registryProblem('registry-unreachable', `The proxy answered ${response.statusCode ?? 0} to the connection to ${printable(target)}.`))
+    settle(
+      registryProblem('registry-unreachable', `The proxy answered ${response.statusCode ?? 0} to the connection to ${printable(target)}.`),
+    )
   })
   request.on('error', (error) => settle(problemOfFailure(error, proxy.host)))
   request.end()
@@ -123,10 +168,16 @@ function proxyTunnel(proxy: URL, target: string, connectMs: number, callback: Co
 
 /** Opens TCP to the target, straight or through the proxy; the gate has its say in both cases. */
 function dial(gate: AddressGate, dialler: DiallerOptions, { host, port }: ConnectRequest, callback: ConnectCallback): void {
-  if (isIP(host) !== 0 && !gate.isAllowed(host, port, host)) { callback(forbidden(host, host)); return }
+  if (isIP(host) !== 0 && !gate.isAllowed(host, port, host)) {
+    callback(forbidden(host, host))
+    return
+  }
   if (dialler.proxyUrl !== undefined) {
     // The proxy resolves the name, so it is the one to refuse internal addresses; the name of this machine is refused here.
-    if (/^(.+\.)?localhost\.?$/i.test(host) && !gate.isAllowed(host, port, '127.0.0.1')) { callback(forbidden(host, '127.0.0.1')); return }
+    if (/^(.+\.)?localhost\.?$/i.test(host) && !gate.isAllowed(host, port, '127.0.0.1')) {
+      callback(forbidden(host, '127.0.0.1'))
+      return
+    }
     proxyTunnel(new URL(dialler.proxyUrl), `${isIP(host) === 6 ? `[${host}]` : host}:${port}`, dialler.connectMs, callback)
     return
   }
@@ -134,7 +185,13 @@ function dial(gate: AddressGate, dialler: DiallerOptions, { host, port }: Connec
   whenConnected(socket, 'connect', host, dialler.connectMs, callback)
 }
 
-function startTls(at: RegistryEndpoint, socket: Duplex, { host, port, options }: ConnectRequest, connectMs: number, callback: ConnectCallback): void {
+function startTls(
+  at: RegistryEndpoint,
+  socket: Duplex,
+  { host, port, options }: ConnectRequest,
+  connectMs: number,
+  callback: ConnectCallback,
+): void {
   const isOwnHost = new URL(`https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`).host === new URL(at.origin).host
   const secure: TLSSocket = tlsConnect({
     socket,
@@ -162,7 +219,9 @@ export function createDialler(at: RegistryEndpoint, options: DiallerOptions): Di
   const httpAgent = new http.Agent(agentOptions)
   const httpsAgent = new https.Agent(agentOptions)
   Object.assign(httpAgent, {
-    createConnection: (request: object, callback: ConnectCallback) => { dial(gate, options, connectRequest(request), callback) },
+    createConnection: (request: object, callback: ConnectCallback) => {
+      dial(gate, options, connectRequest(request), callback)
+    },
   })
   Object.assign(httpsAgent, {
     createConnection: (request: object, callback: ConnectCallback) => {
@@ -173,5 +232,12 @@ export function createDialler(at: RegistryEndpoint, options: DiallerOptions): Di
       })
     },
   })
-  return { httpAgent, httpsAgent, close: () => { httpAgent.destroy(); httpsAgent.destroy() } }
+  return {
+    httpAgent,
+    httpsAgent,
+    close: () => {
+      httpAgent.destroy()
+      httpsAgent.destroy()
+    },
+  }
 }

@@ -25,7 +25,9 @@ export async function acquireLock(directory: string, name: string, signal?: Abor
     throwIfCancelled(signal)
     if (await tryCreate(directory, path, owner)) return hold(path, owner)
     await removeIfAbandoned(directory, path)
-    await delay(pollMs, undefined, signal === undefined ? {} : { signal }).catch(() => { throwIfCancelled(signal) })
+    await delay(pollMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
+      throwIfCancelled(signal)
+    })
   }
 }
 
@@ -47,13 +49,15 @@ async function tryCreate(directory: string, path: string, owner: string): Promis
 function hold(path: string, owner: string): HeldLock {
   const heartbeat = setInterval(() => {
     const now = new Date()
-    utimes(path, now, now).catch(() => { /* taken away: the work goes on, see acquireLock */ })
+    utimes(path, now, now).catch(() => {
+      /* taken away: the work goes on, see acquireLock */
+    })
   }, OWNER_HEARTBEAT_MS)
   heartbeat.unref()
   return {
     release: async () => {
       clearInterval(heartbeat)
-      if (await readOwner(path) === owner) await unlink(path).catch(ignoreMissing)
+      if ((await readOwner(path)) === owner) await unlink(path).catch(ignoreMissing)
     },
   }
 }
@@ -74,7 +78,7 @@ async function readOwner(path: string): Promise<string | null> {
 /** Removes the lock of a dead owner. It is moved aside first and looked at again, so that a new owner's lock is not lost. */
 async function removeIfAbandoned(directory: string, path: string): Promise<void> {
   const owner = await readOwner(path)
-  if (owner === null || !await isAbandoned(owner, path)) return
+  if (owner === null || !(await isAbandoned(owner, path))) return
   const aside = join(directory, `${await ownedFileName()}.aside`)
   try {
     await rename(path, aside)
@@ -82,6 +86,9 @@ async function removeIfAbandoned(directory: string, path: string): Promise<void>
     ignoreMissing(error)
     return
   }
-  if (await readOwner(aside) !== owner) await link(aside, path).catch((error: unknown) => { if (!isErrno(error, 'EEXIST')) throw error })
+  if ((await readOwner(aside)) !== owner)
+    await link(aside, path).catch((error: unknown) => {
+      if (!isErrno(error, 'EEXIST')) throw error
+    })
   await unlink(aside).catch(ignoreMissing)
 }

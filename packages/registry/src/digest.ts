@@ -29,7 +29,8 @@ export function digestParts(text: string): DigestParts | null {
 /** The parts of a digest that was checked before; a wrong one is the registry's fault. */
 export function requireDigest(text: string): DigestParts {
   const parts = digestParts(text)
-  if (parts === null) throw registryProblem('registry-response-invalid', `A descriptor holds ${JSON.stringify(text.slice(0, 80))}, which is not a digest.`)
+  if (parts === null)
+    throw registryProblem('registry-response-invalid', `A descriptor holds ${JSON.stringify(text.slice(0, 80))}, which is not a digest.`)
   return parts
 }
 

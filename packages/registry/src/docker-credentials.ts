@@ -7,8 +7,11 @@ import type { RegistryCredential, RegistryCredentialSource } from './registry-cr
 import { printable, registryProblem } from './registry-problem.js'
 
 const AuthEntry = z.object({
-  auth: z.string().optional(), username: z.string().optional(), password: z.string().optional(),
-  identitytoken: z.string().optional(), registrytoken: z.string().optional(),
+  auth: z.string().optional(),
+  username: z.string().optional(),
+  password: z.string().optional(),
+  identitytoken: z.string().optional(),
+  registrytoken: z.string().optional(),
 })
 const DockerConfig = z.object({
   auths: z.record(z.string(), AuthEntry).optional(),
@@ -60,7 +63,8 @@ function credentialOfEntry(entry: z.infer<typeof AuthEntry>): RegistryCredential
 
 /** Runs `docker-credential-<name> get` with the server's name on standard input. Its output is in no message: it is the secret. */
 async function askHelper(name: string, server: string, options: DockerCredentialOptions): Promise<RegistryCredential | null> {
-  if (!/^[a-z0-9-]{1,64}$/.test(name) || name.startsWith('-')) throw unavailable(`The credential helper ${JSON.stringify(printable(name, 60))} has a name that is not allowed (a-z, 0-9, "-").`)
+  if (!/^[a-z0-9-]{1,64}$/.test(name) || name.startsWith('-'))
+    throw unavailable(`The credential helper ${JSON.stringify(printable(name, 60))} has a name that is not allowed (a-z, 0-9, "-").`)
   const { code, output } = await runHelper(`docker-credential-${name}`, server, options)
   if (code !== 0) {
     if (/credentials not found/i.test(output)) return null
@@ -72,14 +76,17 @@ async function askHelper(name: string, server: string, options: DockerCredential
   } catch {
     throw unavailable(`The credential helper docker-credential-${name} gave no credential.`)
   }
-  return parsed.Username === '<token>' ? { kind: 'identityToken', identityToken: parsed.Secret } : { kind: 'basic', username: parsed.Username, password: parsed.Secret }
+  return parsed.Username === '<token>'
+    ? { kind: 'identityToken', identityToken: parsed.Secret }
+    : { kind: 'basic', username: parsed.Username, password: parsed.Secret }
 }
 
 function runHelper(command: string, input: string, options: DockerCredentialOptions): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     // A group of its own: a helper is often a script, and what it started must end with it.
     const child = spawn(command, ['get'], {
-      stdio: ['pipe', 'pipe', 'ignore'], detached: true,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      detached: true,
       ...(options.helperEnvironment === undefined ? {} : { env: options.helperEnvironment }),
     })
     const endGroup = (): void => {
@@ -105,7 +112,9 @@ function runHelper(command: string, input: string, options: DockerCredentialOpti
       clearTimeout(timer)
       resolve({ code, output: Buffer.concat(parts).toString('utf8') })
     })
-    child.stdin.on('error', () => { /* a helper that does not read its input shows in its exit */ })
+    child.stdin.on('error', () => {
+      /* a helper that does not read its input shows in its exit */
+    })
     child.stdin.end(`${input}\n`)
   })
 }

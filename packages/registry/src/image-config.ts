@@ -59,7 +59,11 @@ export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
     throw registryProblem('registry-response-invalid', `The configuration of ${what} is not JSON.`)
   }
   const parsed = ConfigSchema.safeParse(document)
-  if (!parsed.success) throw registryProblem('registry-response-invalid', `The configuration of ${what} does not fit: ${parsed.error.issues[0]?.path.join('.') ?? ''}.`)
+  if (!parsed.success)
+    throw registryProblem(
+      'registry-response-invalid',
+      `The configuration of ${what} does not fit: ${parsed.error.issues[0]?.path.join('.') ?? ''}.`,
+    )
   const { os, architecture, variant, created, history, config, rootfs } = parsed.data
   const labels = Object.entries(config?.Labels ?? {}).filter((entry): entry is [string, string] => entry[1] !== null)
   return {
@@ -68,7 +72,10 @@ export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
     labels: Object.fromEntries(labels),
     user: config?.User || null,
     history: (history ?? []).map((entry) => ({
-      created: dateOrNull(entry.created), createdBy: entry.created_by ?? '', comment: entry.comment ?? null, isEmptyLayer: entry.empty_layer === true,
+      created: dateOrNull(entry.created),
+      createdBy: entry.created_by ?? '',
+      comment: entry.comment ?? null,
+      isEmptyLayer: entry.empty_layer === true,
     })),
     diffIds: rootfs?.diff_ids ?? [],
   }

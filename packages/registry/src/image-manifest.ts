@@ -10,13 +10,19 @@ const INDEX_MEDIA_TYPES = ['application/vnd.oci.image.index.v1+json', 'applicati
 export const ACCEPTED_MANIFESTS = [...MANIFEST_MEDIA_TYPES, ...INDEX_MEDIA_TYPES].join(', ')
 
 const CONFIG_MEDIA_TYPES = new Set([
-  'application/vnd.oci.image.config.v1+json', 'application/vnd.docker.container.image.v1+json',
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
   // Written by some early builders for real images.
-  'application/octet-stream', 'text/html',
+  'application/octet-stream',
+  'text/html',
 ])
 const LAYER_MEDIA_TYPES = new Set([
-  'application/vnd.oci.image.layer.v1.tar', 'application/vnd.oci.image.layer.v1.tar+gzip', 'application/vnd.oci.image.layer.v1.tar+zstd',
-  'application/vnd.docker.image.rootfs.diff.tar', 'application/vnd.docker.image.rootfs.diff.tar.gzip', 'application/vnd.docker.image.rootfs.diff.tar.zstd',
+  'application/vnd.oci.image.layer.v1.tar',
+  'application/vnd.oci.image.layer.v1.tar+gzip',
+  'application/vnd.oci.image.layer.v1.tar+zstd',
+  'application/vnd.docker.image.rootfs.diff.tar',
+  'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  'application/vnd.docker.image.rootfs.diff.tar.zstd',
   'application/vnd.docker.container.image.rootfs.diff+x-gtar',
 ])
 const FOREIGN_LAYER = /^application\/vnd\.(oci\.image\.layer\.nondistributable\.v1\.tar|docker\.image\.rootfs\.foreign\.diff\.tar)/
@@ -56,7 +62,12 @@ const ImageIndexSchema = z.object({
 export type ImageIndex = z.infer<typeof ImageIndexSchema>
 export type IndexEntry = z.infer<typeof IndexEntrySchema>
 
-const DocumentHead = z.object({ schemaVersion: z.unknown().optional(), mediaType: z.string().optional(), manifests: z.unknown().optional(), layers: z.unknown().optional() })
+const DocumentHead = z.object({
+  schemaVersion: z.unknown().optional(),
+  mediaType: z.string().optional(),
+  manifests: z.unknown().optional(),
+  layers: z.unknown().optional(),
+})
 
 /** A document that a manifest request can answer. */
 export type ManifestDocument =
@@ -101,7 +112,10 @@ export function parseManifestDocument(text: string, contentType: string | undefi
   if (!parsed.success) throw invalidManifest(what, 'it is not an object')
   const stated = parsed.data.mediaType ?? contentType?.split(';')[0]?.trim().toLowerCase()
   if (parsed.data.schemaVersion === 1 || stated?.startsWith('application/vnd.docker.distribution.manifest.v1') === true) {
-    throw registryProblem('media-type-unsupported', `${what} is a Docker manifest of schema 1, which carries no layer sizes and is not scanned. Push the image again with a current tool.`)
+    throw registryProblem(
+      'media-type-unsupported',
+      `${what} is a Docker manifest of schema 1, which carries no layer sizes and is not scanned. Push the image again with a current tool.`,
+    )
   }
   const hasManifests = parsed.data.manifests !== undefined
   const hasLayers = parsed.data.layers !== undefined
@@ -127,7 +141,10 @@ export function parseManifestDocument(text: string, contentType: string | undefi
 /** @throws PharosError `media-type-unsupported` when the manifest is of something else than an image (a chart, an attestation). */
 export function requireImageConfig(manifest: ImageManifest, what: string): void {
   if (!CONFIG_MEDIA_TYPES.has(manifest.config.mediaType)) {
-    throw registryProblem('media-type-unsupported', `${what} is an artifact of the type ${printable(manifest.config.mediaType, 100)}, not an image.`)
+    throw registryProblem(
+      'media-type-unsupported',
+      `${what} is an artifact of the type ${printable(manifest.config.mediaType, 100)}, not an image.`,
+    )
   }
 }
 
@@ -135,9 +152,12 @@ export function requireImageConfig(manifest: ImageManifest, what: string): void 
 export function requireLayers(manifest: ImageManifest, what: string): void {
   for (const layer of manifest.layers) {
     if (LAYER_MEDIA_TYPES.has(layer.mediaType)) continue
-    throw registryProblem('media-type-unsupported', FOREIGN_LAYER.test(layer.mediaType)
-      ? `${what} has the layer ${layer.digest}, which may not be distributed and is kept outside of the registry.`
-      : `${what} has a layer of the type ${printable(layer.mediaType, 100)}, which is not a file system.`)
+    throw registryProblem(
+      'media-type-unsupported',
+      FOREIGN_LAYER.test(layer.mediaType)
+        ? `${what} has the layer ${layer.digest}, which may not be distributed and is kept outside of the registry.`
+        : `${what} has a layer of the type ${printable(layer.mediaType, 100)}, which is not a file system.`,
+    )
   }
 }
 
@@ -178,6 +198,9 @@ export function choosePlatform(index: ImageIndex, wanted: Platform): PlatformCho
   if (nested.length > 0) return { reason: 'nested', entries: nested }
   const [only] = images
   if (only !== undefined && images.length === 1 && entryPlatform(only) === null) return { reason: 'only-one', entry: only }
-  const available = images.map((entry) => entryPlatform(entry)).filter((platform) => platform !== null).map(formatPlatform)
+  const available = images
+    .map((entry) => entryPlatform(entry))
+    .filter((platform) => platform !== null)
+    .map(formatPlatform)
   return { reason: 'none', available: [...new Set(available)] }
 }

@@ -42,18 +42,27 @@ export interface PulledImage {
 
 /** What a pull needs of the registry; the client gives it with mirrors behind. */
 export interface BlobSource {
-  download(writer: BlobWriter, blob: { digest: string; sizeBytes: number }, signal: AbortSignal, onBytes: (byteCount: number) => void): Promise<void>
+  download(
+    writer: BlobWriter,
+    blob: { digest: string; sizeBytes: number },
+    signal: AbortSignal,
+    onBytes: (byteCount: number) => void,
+  ): Promise<void>
   canRead(blob: { digest: string; sizeBytes: number }, signal: AbortSignal): Promise<boolean>
 }
 
-interface WantedBlob { digest: string; sizeBytes: number }
+interface WantedBlob {
+  digest: string
+  sizeBytes: number
+}
 
 function wantedBlobs(image: ResolvedImage): { config: WantedBlob; layers: WantedBlob[] } {
   const config = { digest: image.configDigest, sizeBytes: image.manifest.config.size }
   const byDigest = new Map<string, WantedBlob>()
   for (const { digest, sizeBytes } of image.layers) {
     const known = byDigest.get(digest)
-    if (known !== undefined && known.sizeBytes !== sizeBytes) throw registryProblem('image-size-mismatch', `The manifest states two sizes for the layer ${digest}.`)
+    if (known !== undefined && known.sizeBytes !== sizeBytes)
+      throw registryProblem('image-size-mismatch', `The manifest states two sizes for the layer ${digest}.`)
     byDigest.set(digest, { digest, sizeBytes })
   }
   byDigest.delete(config.digest)
@@ -67,7 +76,11 @@ export class ImagePull {
   private downloadedBytes = 0
   private cachedBytes = 0
 
-  constructor(private readonly image: ResolvedImage, private readonly source: BlobSource, private readonly options: PullOptions) {
+  constructor(
+    private readonly image: ResolvedImage,
+    private readonly source: BlobSource,
+    private readonly options: PullOptions,
+  ) {
     this.what = formatImageReference(image.reference)
     this.progress = { doneBytes: 0, totalBytes: image.sizeBytes, blobsDone: 0, blobsTotal: 0 }
   }
@@ -76,10 +89,14 @@ export class ImagePull {
     throwIfCancelled(this.options.signal)
     requireLayers(this.image.manifest, this.what)
     const { layoutDirectory } = this.options
-    const isOurs = !await folderExists(layoutDirectory)
+    const isOurs = !(await folderExists(layoutDirectory))
     try {
       const { config, layers } = wantedBlobs(this.image)
-      if (config.sizeBytes > CONFIG_LIMIT_BYTES) throw registryProblem('image-too-large', `The configuration of ${this.what} has ${config.sizeBytes} bytes; at most ${CONFIG_LIMIT_BYTES} are read.`)
+      if (config.sizeBytes > CONFIG_LIMIT_BYTES)
+        throw registryProblem(
+          'image-too-large',
+          `The configuration of ${this.what} has ${config.sizeBytes} bytes; at most ${CONFIG_LIMIT_BYTES} are read.`,
+        )
       this.progress.blobsTotal = layers.length + 1
       await createLayout(layoutDirectory, [this.image.manifestDigest, config.digest, ...layers.map((layer) => layer.digest)])
       await this.placeAll([config])
@@ -88,8 +105,12 @@ export class ImagePull {
       await this.placeAll(layers)
       await finishLayout(layoutDirectory, this.image)
       return {
-        layoutDirectory, manifestDigest: this.image.manifestDigest, configDigest: config.digest, config: parsed,
-        downloadedBytes: this.downloadedBytes, cachedBytes: this.cachedBytes,
+        layoutDirectory,
+        manifestDigest: this.image.manifestDigest,
+        configDigest: config.digest,
+        config: parsed,
+        downloadedBytes: this.downloadedBytes,
+        cachedBytes: this.cachedBytes,
       }
     } catch (error) {
       if (isOurs) await rm(layoutDirectory, { recursive: true, force: true })
@@ -98,9 +119,13 @@ export class ImagePull {
   }
 
   private check(config: ImageConfig): void {
-    if (config.platform.os === 'windows') throw registryProblem('image-platform-unsupported', `${this.what} is a Windows image; its contents cannot be scanned.`)
+    if (config.platform.os === 'windows')
+      throw registryProblem('image-platform-unsupported', `${this.what} is a Windows image; its contents cannot be scanned.`)
     if (config.diffIds.length !== this.image.layers.length) {
-      throw registryProblem('image-corrupt', `${this.what} has ${this.image.layers.length} layers, but its configuration (${printable(config.platform.os, 20)}) names ${config.diffIds.length}.`)
+      throw registryProblem(
+        'image-corrupt',
+        `${this.what} has ${this.image.layers.length} layers, but its configuration (${printable(config.platform.os, 20)}) names ${config.diffIds.length}.`,
+      )
     }
   }
 
@@ -132,12 +157,13 @@ export class ImagePull {
       destination: layoutBlobPath(this.options.layoutDirectory, blob.digest),
       signal,
       prove: () => this.source.canRead(blob, signal),
-      download: (writer) => this.source.download(writer, blob, signal, (byteCount) => {
-        // A download that starts over counts its bytes once.
-        const counted = Math.min(byteCount, blob.sizeBytes - receivedBytes)
-        receivedBytes += counted
-        this.report(counted, 0)
-      }),
+      download: (writer) =>
+        this.source.download(writer, blob, signal, (byteCount) => {
+          // A download that starts over counts its bytes once.
+          const counted = Math.min(byteCount, blob.sizeBytes - receivedBytes)
+          receivedBytes += counted
+          this.report(counted, 0)
+        }),
     })
     if (outcome === 'cached') this.cachedBytes += blob.sizeBytes
     else this.downloadedBytes += blob.sizeBytes

@@ -17,10 +17,22 @@ function failure(text: string): PharosError {
 
 describe('parseImageReference', () => {
   it.each<[string, string, ImageReference]>([
-    ['a bare name is an official image of Docker Hub', 'alpine', { registry: 'docker.io', path: 'library/alpine', tag: 'latest', digest: null }],
-    ['a name with a user stays as it is', 'grafana/grafana:11', { registry: 'docker.io', path: 'grafana/grafana', tag: '11', digest: null }],
+    [
+      'a bare name is an official image of Docker Hub',
+      'alpine',
+      { registry: 'docker.io', path: 'library/alpine', tag: 'latest', digest: null },
+    ],
+    [
+      'a name with a user stays as it is',
+      'grafana/grafana:11',
+      { registry: 'docker.io', path: 'grafana/grafana', tag: '11', digest: null },
+    ],
     ['docker.io gets its library', 'docker.io/alpine:3.18', { registry: 'docker.io', path: 'library/alpine', tag: '3.18', digest: null }],
-    ['index.docker.io is docker.io', 'index.docker.io/library/alpine', { registry: 'docker.io', path: 'library/alpine', tag: 'latest', digest: null }],
+    [
+      'index.docker.io is docker.io',
+      'index.docker.io/library/alpine',
+      { registry: 'docker.io', path: 'library/alpine', tag: 'latest', digest: null },
+    ],
     ['a first part with a dot is a registry', 'ghcr.io/a/b/c:v1', { registry: 'ghcr.io', path: 'a/b/c', tag: 'v1', digest: null }],
     ['localhost is a registry', 'localhost/a', { registry: 'localhost', path: 'a', tag: 'latest', digest: null }],
     ['a port makes a registry', 'registry:5000/a', { registry: 'registry:5000', path: 'a', tag: 'latest', digest: null }],
@@ -29,7 +41,11 @@ describe('parseImageReference', () => {
     ['an IPv6 address stands in brackets', '[2001:db8::1]:5000/a:1', { registry: '[2001:db8::1]:5000', path: 'a', tag: '1', digest: null }],
     ['a digest needs no tag', `a@${SHA256}`, { registry: 'docker.io', path: 'library/a', tag: null, digest: SHA256 }],
     ['tag and digest stand together', `quay.io/a/b:1@${SHA256}`, { registry: 'quay.io', path: 'a/b', tag: '1', digest: SHA256 }],
-    ['sha512 is a digest', `a@sha512:${'0'.repeat(128)}`, { registry: 'docker.io', path: 'library/a', tag: null, digest: `sha512:${'0'.repeat(128)}` }],
+    [
+      'sha512 is a digest',
+      `a@sha512:${'0'.repeat(128)}`,
+      { registry: 'docker.io', path: 'library/a', tag: null, digest: `sha512:${'0'.repeat(128)}` },
+    ],
     ['separators join parts', 'ghcr.io/a__b.c-d---e/f_g', { registry: 'ghcr.io', path: 'a__b.c-d---e/f_g', tag: 'latest', digest: null }],
   ])('%s', (_sentence, text, expected) => {
     expect(parseImageReference(text)).toEqual(expected)
@@ -73,50 +89,83 @@ describe('parseImageReference', () => {
   })
 
   const lower = [...'abcdefghijklmnopqrstuvwxyz0123456789']
-  const word = (from: string[], max: number) => fc.array(fc.constantFrom(...from), { minLength: 1, maxLength: max }).map((letters) => letters.join(''))
-  const component = fc.tuple(word(lower, 6), fc.array(fc.tuple(fc.constantFrom('.', '_', '__', '-', '--'), word(lower, 4)), { maxLength: 2 }))
+  const word = (from: string[], max: number) =>
+    fc.array(fc.constantFrom(...from), { minLength: 1, maxLength: max }).map((letters) => letters.join(''))
+  const component = fc
+    .tuple(word(lower, 6), fc.array(fc.tuple(fc.constantFrom('.', '_', '__', '-', '--'), word(lower, 4)), { maxLength: 2 }))
     .map(([head, rest]) => head + rest.map((pair) => pair.join('')).join(''))
-  const label = fc.tuple(word([...lower, ...'ABC'], 5), fc.option(word([...lower, ...'ABC-'], 4).map((text) => `${text}x`), { nil: '' })).map((pair) => pair.join(''))
+  const label = fc
+    .tuple(
+      word([...lower, ...'ABC'], 5),
+      fc.option(
+        word([...lower, ...'ABC-'], 4).map((text) => `${text}x`),
+        { nil: '' },
+      ),
+    )
+    .map((pair) => pair.join(''))
   const domain = fc.oneof(
     fc.array(label, { minLength: 2, maxLength: 3 }).map((labels) => labels.join('.')),
     fc.constant('localhost'),
-    fc.ipV6().filter((address) => !address.includes('.')).map((address) => `[${address}]`),
+    fc
+      .ipV6()
+      .filter((address) => !address.includes('.'))
+      .map((address) => `[${address}]`),
   )
-  const registry = fc.tuple(domain, fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: null })).map(([host, port]) => port === null ? host : `${host}:${port}`)
-  const tag = fc.tuple(fc.constantFrom(...lower, 'A', '_'), fc.array(fc.constantFrom(...lower, 'Z', '_', '.', '-'), { maxLength: 127 })).map(([head, rest]) => head + rest.join(''))
+  const registry = fc
+    .tuple(domain, fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: null }))
+    .map(([host, port]) => (port === null ? host : `${host}:${port}`))
+  const tag = fc
+    .tuple(fc.constantFrom(...lower, 'A', '_'), fc.array(fc.constantFrom(...lower, 'Z', '_', '.', '-'), { maxLength: 127 }))
+    .map(([head, rest]) => head + rest.join(''))
   const digest = fc.array(fc.constantFrom(...'0123456789abcdef'), { minLength: 64, maxLength: 64 }).map((hex) => `sha256:${hex.join('')}`)
-  const reference: fc.Arbitrary<ImageReference> = fc.record({
-    registry, path: fc.array(component, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/')),
-    tag: fc.option(tag, { nil: null }), digest: fc.option(digest, { nil: null }),
-  }).map((parts) => ({ ...parts, tag: parts.tag ?? (parts.digest === null ? 'latest' : null) }))
+  const reference: fc.Arbitrary<ImageReference> = fc
+    .record({
+      registry,
+      path: fc.array(component, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/')),
+      tag: fc.option(tag, { nil: null }),
+      digest: fc.option(digest, { nil: null }),
+    })
+    .map((parts) => ({ ...parts, tag: parts.tag ?? (parts.digest === null ? 'latest' : null) }))
     .filter((parts) => parts.registry !== 'index.docker.io' && parts.registry !== 'docker.io')
 
   it('gives back every reference of the grammar that it formatted', () => {
-    fc.assert(fc.property(reference, (parts) => {
-      expect(parseImageReference(formatImageReference(parts))).toEqual(parts)
-    }))
+    fc.assert(
+      fc.property(reference, (parts) => {
+        expect(parseImageReference(formatImageReference(parts))).toEqual(parts)
+      }),
+    )
   })
 
   it('ends for any text in a reference whose text parses to itself, or in reference-invalid', () => {
     const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 80 }), fc.stringMatching(/^[a-zA-Z0-9.:/@_\-[\]]{0,60}$/))
-    fc.assert(fc.property(text, (given) => {
-      try {
-        const parsed = parseImageReference(given)
-        expect(parseImageReference(formatImageReference(parsed))).toEqual(parsed)
-      } catch (error) {
-        expect(error).toBeInstanceOf(PharosError)
-        expect((error as PharosError).code).toBe('reference-invalid')
-      }
-    }), { numRuns: 1000 })
+    fc.assert(
+      fc.property(text, (given) => {
+        try {
+          const parsed = parseImageReference(given)
+          expect(parseImageReference(formatImageReference(parsed))).toEqual(parsed)
+        } catch (error) {
+          expect(error).toBeInstanceOf(PharosError)
+          expect((error as PharosError).code).toBe('reference-invalid')
+        }
+      }),
+      { numRuns: 1000 },
+    )
   })
 
   it('never leaves more than a host in the registry: its URL has no path, user or query', () => {
-    fc.assert(fc.property(fc.stringMatching(/^[a-z0-9.:@?#\\/[\]-]{1,40}$/), (given) => {
-      let parsed: ImageReference
-      try { parsed = parseImageReference(given) } catch { return }
-      const url = new URL(`https://${parsed.registry}/v2/`)
-      expect([url.pathname, url.username, url.search, url.hash]).toEqual(['/v2/', '', '', ''])
-    }), { numRuns: 1000 })
+    fc.assert(
+      fc.property(fc.stringMatching(/^[a-z0-9.:@?#\\/[\]-]{1,40}$/), (given) => {
+        let parsed: ImageReference
+        try {
+          parsed = parseImageReference(given)
+        } catch {
+          return
+        }
+        const url = new URL(`https://${parsed.registry}/v2/`)
+        expect([url.pathname, url.username, url.search, url.hash]).toEqual(['/v2/', '', '', ''])
+      }),
+      { numRuns: 1000 },
+    )
   })
 })
 

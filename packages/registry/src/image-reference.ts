@@ -58,9 +58,11 @@ function explainPath(path: string): string {
 }
 
 function explainDigest(digest: string): string {
-  if (!/^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/.test(digest)) return `The digest ${quoted(digest)} does not have the form algorithm:hex, e.g. sha256 and 64 hex digits.`
+  if (!/^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/.test(digest))
+    return `The digest ${quoted(digest)} does not have the form algorithm:hex, e.g. sha256 and 64 hex digits.`
   const [algorithm = '', hex = ''] = digest.split(':')
-  if (algorithm !== 'sha256' && algorithm !== 'sha512') return `The digest algorithm ${quoted(algorithm)} is not supported; sha256 and sha512 are.`
+  if (algorithm !== 'sha256' && algorithm !== 'sha512')
+    return `The digest algorithm ${quoted(algorithm)} is not supported; sha256 and sha512 are.`
   if (hex !== hex.toLowerCase()) return 'The digest has uppercase hex digits; digests are lowercase.'
   return `The ${algorithm} digest has ${hex.length} hex digits instead of ${algorithm === 'sha256' ? 64 : 128}.`
 }
@@ -69,7 +71,8 @@ function checkRegistry(registry: string): void {
   if (registry.length > NAME_LIMIT) invalid(`The registry name is ${registry.length} characters long; at most ${NAME_LIMIT} are allowed.`)
   if (!DOMAIN_PATTERN.test(registry)) invalid(`The registry ${quoted(registry)} is not a host name with an optional port.`)
   const port = /:(\d+)$/.exec(registry.replace(/^\[[^\]]*\]/, ''))?.[1]
-  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) invalid(`The port ${quoted(port)} of the registry is not between 1 and 65535.`)
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))
+    invalid(`The port ${quoted(port)} of the registry is not between 1 and 65535.`)
   // The grammar takes any run of hex and colons in the brackets; a URL does not, and its parser has the last word.
   if (registry.startsWith('[') && !URL.canParse(`https://${registry}/`)) invalid(`The registry ${quoted(registry)} is not an IPv6 address.`)
 }
@@ -85,7 +88,10 @@ export function parseImageReference(text: string): ImageReference {
   if (text.length > REFERENCE_LIMIT) invalid(`The reference is ${text.length} characters long; at most ${REFERENCE_LIMIT} are allowed.`)
   if (/\s/.test(text)) invalid('The reference holds white space.')
   const foreign = /[^\x21-\x7e]/u.exec(text)?.[0]
-  if (foreign !== undefined) invalid(`The reference holds the character ${quoted(foreign)} (U+${(foreign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}); only ASCII is allowed.`)
+  if (foreign !== undefined)
+    invalid(
+      `The reference holds the character ${quoted(foreign)} (U+${(foreign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}); only ASCII is allowed.`,
+    )
   if (/^[a-z]+:\/\//i.test(text)) invalid('The reference is a URL; leave the scheme out.')
 
   const at = text.indexOf('@')
@@ -100,7 +106,8 @@ export function parseImageReference(text: string): ImageReference {
   if (tag !== null) {
     if (tag === '') invalid('The reference ends with ":" but has no tag.')
     if (tag.length > TAG_LIMIT) invalid(`The tag is ${tag.length} characters long; at most ${TAG_LIMIT} are allowed.`)
-    if (!TAG_PATTERN.test(tag)) invalid(`The tag ${quoted(tag)} is not allowed: letters, digits, "_", "." and "-", not beginning with "." or "-".`)
+    if (!TAG_PATTERN.test(tag))
+      invalid(`The tag ${quoted(tag)} is not allowed: letters, digits, "_", "." and "-", not beginning with "." or "-".`)
   }
   if (name === '') invalid('The reference names no repository.')
   if (/^[0-9a-f]{64}$/.test(name)) invalid('The reference is 64 hex digits: an image id, not a repository.')
@@ -122,6 +129,7 @@ export function formatImageReference(reference: ImageReference): string {
 /** Parses `registry/path` without tag or digest, e.g. for a watch on a repository. */
 export function parseRepository(text: string): Pick<ImageReference, 'registry' | 'path'> {
   const reference = parseImageReference(text)
-  if (reference.digest !== null || text.lastIndexOf(':') > text.lastIndexOf('/')) invalid('A repository is needed, without a tag or a digest.')
+  if (reference.digest !== null || text.lastIndexOf(':') > text.lastIndexOf('/'))
+    invalid('A repository is needed, without a tag or a digest.')
   return { registry: reference.registry, path: reference.path }
 }

@@ -11,8 +11,13 @@ export { registryClientOptions } from './registry-access.js'
 export { createRegistryClient, type PingResult, type RegistryClient, type RegistryClientOptions } from './registry-client.js'
 export { firstOf, fixedCredentials, type RegistryCredential, type RegistryCredentialSource } from './registry-credential.js'
 export {
-  RegistryHostPolicySchema, RegistryPolicySchema, RegistryTimeoutsSchema,
-  type RegistryHostPolicy, type RegistryPolicy, type RegistryPolicyInput, type RegistryTimeouts,
+  RegistryHostPolicySchema,
+  RegistryPolicySchema,
+  RegistryTimeoutsSchema,
+  type RegistryHostPolicy,
+  type RegistryPolicy,
+  type RegistryPolicyInput,
+  type RegistryTimeouts,
 } from './registry-policy.js'
 export type { ResolvedImage, ResolvedLayer } from './resolved-image.js'
 export type { TagList } from './tag-list.js'

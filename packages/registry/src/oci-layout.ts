@@ -31,13 +31,15 @@ export async function finishLayout(layoutDirectory: string, image: ResolvedImage
   const index = {
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.index.v1+json',
-    manifests: [{
-      mediaType: image.mediaType,
-      digest: image.manifestDigest,
-      size: Buffer.byteLength(image.manifestText),
-      platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
-      annotations: { 'org.opencontainers.image.ref.name': formatImageReference(image.reference) },
-    }],
+    manifests: [
+      {
+        mediaType: image.mediaType,
+        digest: image.manifestDigest,
+        size: Buffer.byteLength(image.manifestText),
+        platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
+        annotations: { 'org.opencontainers.image.ref.name': formatImageReference(image.reference) },
+      },
+    ],
   }
   try {
     await writeFile(layoutBlobPath(layoutDirectory, image.manifestDigest), image.manifestText)

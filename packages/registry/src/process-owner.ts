@@ -45,7 +45,7 @@ export async function isAbandoned(owner: string, path: string): Promise<boolean>
       // EPERM: it lives, under another user.
       if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return true
     }
-    return match[3] !== '0' && match[3] !== await startTicks(pid)
+    return match[3] !== '0' && match[3] !== (await startTicks(pid))
   }
   try {
     return Date.now() - (await stat(path)).mtimeMs > FOREIGN_STALE_MS

@@ -13,7 +13,12 @@ describe('registryClientOptions', () => {
   })
 
   it('reaches mirrors as it reaches the registry, without its credential', async () => {
-    const options = registryClientOptions({ ...access, allowInternal: true, mirrors: ['mirror.example/cache'], credential: { username: 'ana', password: 'p', identityToken: null } })
+    const options = registryClientOptions({
+      ...access,
+      allowInternal: true,
+      mirrors: ['mirror.example/cache'],
+      credential: { username: 'ana', password: 'p', identityToken: null },
+    })
     expect(policyOf(RegistryPolicySchema.parse(options.policy), 'mirror.example')).toMatchObject({ allowInternal: true, mirrors: [] })
     expect(await options.credentials.find('mirror.example')).toBeNull()
   })

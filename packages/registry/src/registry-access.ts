@@ -16,12 +16,18 @@ function credentialOf(access: RegistryAccess): RegistryCredential | null {
 export function registryClientOptions(access: RegistryAccess): Required<Pick<RegistryClientOptions, 'policy' | 'credentials'>> {
   const credential = credentialOf(access)
   const host: Partial<RegistryHostPolicy> = {
-    allowHttp: access.allowHttp, allowInternal: access.allowInternal, insecureSkipTlsVerify: access.insecureSkipTlsVerify,
-    mirrors: access.mirrors, tokenHosts: access.tokenHosts,
+    allowHttp: access.allowHttp,
+    allowInternal: access.allowInternal,
+    insecureSkipTlsVerify: access.insecureSkipTlsVerify,
+    mirrors: access.mirrors,
+    tokenHosts: access.tokenHosts,
     ...(access.caCertificate === null ? {} : { caPem: access.caCertificate }),
   }
   // A mirror that the registry's owner names is trusted as far as the registry is, but never gets its credential.
   const mirror: Partial<RegistryHostPolicy> = { allowHttp: access.allowHttp, allowInternal: access.allowInternal }
   const mirrors = access.mirrors.map((name) => [name.split('/', 1)[0] ?? name, mirror] as const)
-  return { policy: { registries: { ...Object.fromEntries(mirrors), [access.host]: host } }, credentials: fixedCredentials(credential === null ? {} : { [access.host]: credential }) }
+  return {
+    policy: { registries: { ...Object.fromEntries(mirrors), [access.host]: host } },
+    credentials: fixedCredentials(credential === null ? {} : { [access.host]: credential }),
+  }
 }

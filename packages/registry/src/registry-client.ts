@@ -8,7 +8,14 @@ import { formatImageReference, type ImageReference } from './image-reference.js'
 import { ImageResolver } from './image-resolver.js'
 import type { Platform } from './platform.js'
 import type { RegistryCredentialSource } from './registry-credential.js'
-import { endpointsOf, originEndpoint, RegistryPolicySchema, type RegistryEndpoint, type RegistryPolicy, type RegistryPolicyInput } from './registry-policy.js'
+import {
+  endpointsOf,
+  originEndpoint,
+  RegistryPolicySchema,
+  type RegistryEndpoint,
+  type RegistryPolicy,
+  type RegistryPolicyInput,
+} from './registry-policy.js'
 import { throwIfCancelled } from './registry-problem.js'
 import { RegistrySession } from './registry-session.js'
 import type { ResolvedImage } from './resolved-image.js'
@@ -40,7 +47,10 @@ export interface RegistryClient {
   /** The digest that a reference has now (of the index where there is one), by HEAD where the registry answers it. */
   headDigest(reference: ImageReference, options?: { signal?: AbortSignal | undefined }): Promise<string>
   /** Tags of a repository, in the registry's order. */
-  listTags(repository: Pick<ImageReference, 'registry' | 'path'>, options?: { limit?: number; signal?: AbortSignal | undefined }): Promise<TagList>
+  listTags(
+    repository: Pick<ImageReference, 'registry' | 'path'>,
+    options?: { limit?: number; signal?: AbortSignal | undefined },
+  ): Promise<TagList>
   /** Asks a registry for nothing but access, to check its address and credential. */
   ping(registry: string, options?: { signal?: AbortSignal | undefined }): Promise<PingResult>
   /** Brings a resolved image to disk as an OCI layout whose blobs are hard links into the cache. */
@@ -61,52 +71,96 @@ class HttpRegistryClient implements RegistryClient {
     this.policy = RegistryPolicySchema.parse(options.policy ?? {})
   }
 
-  async resolve(reference: ImageReference, platform?: Platform, options: { signal?: AbortSignal | undefined } = {}): Promise<ResolvedImage> {
-    return this.withEndpoints(reference.registry, (session) => this.resolver(session, reference, options.signal).resolve(platform), options.signal)
+  async resolve(
+    reference: ImageReference,
+    platform?: Platform,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<ResolvedImage> {
+    return this.withEndpoints(
+      reference.registry,
+      (session) => this.resolver(session, reference, options.signal).resolve(platform),
+      options.signal,
+    )
   }
 
   async headDigest(reference: ImageReference, options: { signal?: AbortSignal | undefined } = {}): Promise<string> {
-    return this.withEndpoints(reference.registry, async (session) => {
-      const answer = await session.readShort({
-        path: `/v2/${session.repository(reference.path)}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`, method: 'HEAD',
-        headers: { Accept: ACCEPTED_MANIFESTS }, scope: session.pullScope(reference.path), what: `the digest of ${formatImageReference(reference)}`,
-        deadlineMs: this.shortDeadlineMs(), signal: this.signal(options.signal),
-      }, { limitBytes: 0, tooLarge: () => new Error('a HEAD request has no body') })
-      const stated = answer.header('docker-content-digest')
-      if (reference.digest !== null) return reference.digest
-      return stated !== undefined && isDigest(stated) ? stated : this.resolver(session, reference, options.signal).fetchDigest()
-    }, options.signal)
+    return this.withEndpoints(
+      reference.registry,
+      async (session) => {
+        const answer = await session.readShort(
+          {
+            path: `/v2/${session.repository(reference.path)}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
+            method: 'HEAD',
+            headers: { Accept: ACCEPTED_MANIFESTS },
+            scope: session.pullScope(reference.path),
+            what: `the digest of ${formatImageReference(reference)}`,
+            deadlineMs: this.shortDeadlineMs(),
+            signal: this.signal(options.signal),
+          },
+          { limitBytes: 0, tooLarge: () => new Error('a HEAD request has no body') },
+        )
+        const stated = answer.header('docker-content-digest')
+        if (reference.digest !== null) return reference.digest
+        return stated !== undefined && isDigest(stated) ? stated : this.resolver(session, reference, options.signal).fetchDigest()
+      },
+      options.signal,
+    )
   }
 
-  async listTags(repository: Pick<ImageReference, 'registry' | 'path'>, options: { limit?: number; signal?: AbortSignal | undefined } = {}): Promise<TagList> {
-    return this.withEndpoints(repository.registry, (session) => listTags(session, repository, {
-      limit: options.limit ?? DEFAULT_TAG_LIMIT, shortTotalMs: this.policy.timeouts.shortTotalMs, signal: this.signal(options.signal),
-    }), options.signal)
+  async listTags(
+    repository: Pick<ImageReference, 'registry' | 'path'>,
+    options: { limit?: number; signal?: AbortSignal | undefined } = {},
+  ): Promise<TagList> {
+    return this.withEndpoints(
+      repository.registry,
+      (session) =>
+        listTags(session, repository, {
+          limit: options.limit ?? DEFAULT_TAG_LIMIT,
+          shortTotalMs: this.policy.timeouts.shortTotalMs,
+          signal: this.signal(options.signal),
+        }),
+      options.signal,
+    )
   }
 
   async ping(registry: string, options: { signal?: AbortSignal | undefined } = {}): Promise<PingResult> {
     const session = this.session(originEndpoint(this.policy, registry))
-    const request = { path: '/v2/', scope: '', what: `access to ${registry}`, deadlineMs: this.shortDeadlineMs(), signal: this.signal(options.signal) }
+    const request = {
+      path: '/v2/',
+      scope: '',
+      what: `access to ${registry}`,
+      deadlineMs: this.shortDeadlineMs(),
+      signal: this.signal(options.signal),
+    }
     const answer = await session.send(request)
     await session.requireStatus(answer, [200], request)
     answer.body.resume()
-    if (!await session.authenticator.hasCredential()) return { credential: 'none' }
-    return { credential: await session.authenticator.present('') === undefined ? 'not-asked' : 'accepted' }
+    if (!(await session.authenticator.hasCredential())) return { credential: 'none' }
+    return { credential: (await session.authenticator.present('')) === undefined ? 'not-asked' : 'accepted' }
   }
 
   async pull(image: ResolvedImage, options: PullOptions): Promise<PulledImage> {
     const signal = this.signal(options.signal)
     const { registry, path } = image.reference
     const downloadOf = (blob: { digest: string; sizeBytes: number }, blobSignal: AbortSignal): BlobDownload => ({
-      ...blob, repositoryPath: path, idleMs: this.policy.timeouts.idleMs, deadlineMs: performance.now() + this.policy.timeouts.blobTotalMs, signal: blobSignal,
+      ...blob,
+      repositoryPath: path,
+      idleMs: this.policy.timeouts.idleMs,
+      deadlineMs: performance.now() + this.policy.timeouts.blobTotalMs,
+      signal: blobSignal,
     })
     const source: BlobSource = {
-      download: (writer, blob, blobSignal, onBytes) => this.withEndpoints(registry, async (session) => {
-        await writer.restart()
-        await downloadBlob(writer, session, { ...downloadOf(blob, blobSignal), onBytes })
-        // Checked here, so that a mirror with a wrong blob is followed by the next endpoint.
-        writer.finish()
-      }, blobSignal),
+      download: (writer, blob, blobSignal, onBytes) =>
+        this.withEndpoints(
+          registry,
+          async (session) => {
+            await writer.restart()
+            await downloadBlob(writer, session, { ...downloadOf(blob, blobSignal), onBytes })
+            // Checked here, so that a mirror with a wrong blob is followed by the next endpoint.
+            writer.finish()
+          },
+          blobSignal,
+        ),
       canRead: async (blob, blobSignal) => {
         try {
           await this.withEndpoints(registry, (session) => requireReadableBlob(session, downloadOf(blob, blobSignal)), blobSignal)
@@ -128,8 +182,10 @@ class HttpRegistryClient implements RegistryClient {
 
   private resolver(session: RegistrySession, reference: ImageReference, signal: AbortSignal | undefined): ImageResolver {
     return new ImageResolver(session, reference, {
-      manifestLimitBytes: this.policy.manifestLimitBytes, imageLimitBytes: this.policy.imageLimitBytes,
-      deadlineMs: this.shortDeadlineMs(), signal: this.signal(signal),
+      manifestLimitBytes: this.policy.manifestLimitBytes,
+      imageLimitBytes: this.policy.imageLimitBytes,
+      deadlineMs: this.shortDeadlineMs(),
+      signal: this.signal(signal),
     })
   }
 
@@ -146,13 +202,20 @@ class HttpRegistryClient implements RegistryClient {
     const key = `${endpoint.origin}/${endpoint.prefix}`
     const known = this.sessions.get(key)
     if (known !== undefined) return known
-    const session = new RegistrySession(endpoint, this.policy, this.options.credentials, { userAgent: this.options.userAgent ?? 'pharos', resolveName: this.options.resolveName })
+    const session = new RegistrySession(endpoint, this.policy, this.options.credentials, {
+      userAgent: this.options.userAgent ?? 'pharos',
+      resolveName: this.options.resolveName,
+    })
     this.sessions.set(key, session)
     return session
   }
 
   /** Asks the mirrors in order, then the registry itself; the last endpoint's failure is the answer. */
-  private async withEndpoints<T>(registry: string, work: (session: RegistrySession) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  private async withEndpoints<T>(
+    registry: string,
+    work: (session: RegistrySession) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     const endpoints = endpointsOf(this.policy, registry)
     for (const endpoint of endpoints.slice(0, -1)) {
       throwIfCancelled(this.signal(signal))

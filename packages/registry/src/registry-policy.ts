@@ -3,19 +3,40 @@ import { z } from 'zod'
 /** What is allowed for one registry. Everything left out is on the strict side. */
 export const RegistryHostPolicySchema = z.object({
   allowHttp: z.boolean().optional().describe('Talk plain HTTP to this registry, and only HTTP'),
-  allowInternal: z.boolean().optional().describe('Allow loopback, private and link-local addresses for this registry, its token hosts and its redirect hosts'),
-  allowedAddresses: z.array(z.string()).optional().describe('CIDR ranges that are allowed for anything this registry leads to, e.g. 10.20.0.0/16'),
-  insecureSkipTlsVerify: z.boolean().optional().describe("Do not verify the certificate of this registry's own host; never extends to token or redirect hosts"),
+  allowInternal: z
+    .boolean()
+    .optional()
+    .describe('Allow loopback, private and link-local addresses for this registry, its token hosts and its redirect hosts'),
+  allowedAddresses: z
+    .array(z.string())
+    .optional()
+    .describe('CIDR ranges that are allowed for anything this registry leads to, e.g. 10.20.0.0/16'),
+  insecureSkipTlsVerify: z
+    .boolean()
+    .optional()
+    .describe("Do not verify the certificate of this registry's own host; never extends to token or redirect hosts"),
   caPem: z.string().optional().describe("PEM certificates trusted beside the system's, for this registry's connections only"),
-  mirrors: z.array(z.string()).optional().describe('host[:port][/prefix], tried in order before the registry itself; each has its own policy and credential'),
+  mirrors: z
+    .array(z.string())
+    .optional()
+    .describe('host[:port][/prefix], tried in order before the registry itself; each has its own policy and credential'),
   tokenHosts: z.array(z.string()).optional().describe("host[:port] of token servers that may get this registry's credential"),
-  redirectHosts: z.array(z.string()).optional().describe('host[:port] of object stores that blobs may be redirected to although they are internal'),
+  redirectHosts: z
+    .array(z.string())
+    .optional()
+    .describe('host[:port] of object stores that blobs may be redirected to although they are internal'),
 })
 /** The policy of one registry with everything filled in. */
 export type RegistryHostPolicy = Required<Omit<z.infer<typeof RegistryHostPolicySchema>, 'caPem'>> & { caPem?: string | undefined }
 
 const STRICT: RegistryHostPolicy = {
-  allowHttp: false, allowInternal: false, allowedAddresses: [], insecureSkipTlsVerify: false, mirrors: [], tokenHosts: [], redirectHosts: [],
+  allowHttp: false,
+  allowInternal: false,
+  allowedAddresses: [],
+  insecureSkipTlsVerify: false,
+  mirrors: [],
+  tokenHosts: [],
+  redirectHosts: [],
 }
 
 /** Time limits in milliseconds; each that passes is the problem `registry-timeout`. */
@@ -29,7 +50,10 @@ export const RegistryTimeoutsSchema = z.object({
   /** A whole short request: manifest, token, tag page. */
   shortTotalMs: z.int().min(1).default(60_000),
   /** One blob, its resumptions included. */
-  blobTotalMs: z.int().min(1).default(30 * 60_000),
+  blobTotalMs: z
+    .int()
+    .min(1)
+    .default(30 * 60_000),
 })
 export type RegistryTimeouts = z.infer<typeof RegistryTimeoutsSchema>
 
@@ -41,7 +65,10 @@ export const RegistryPolicySchema = z.object({
   proxyUrl: z.string().optional(),
   timeouts: RegistryTimeoutsSchema.prefault({}),
   /** Largest manifest or index. */
-  manifestLimitBytes: z.int().min(1).default(4 * 1024 * 1024),
+  manifestLimitBytes: z
+    .int()
+    .min(1)
+    .default(4 * 1024 * 1024),
   /** Largest image, compressed; null is no limit. */
   imageLimitBytes: z.int().min(1).nullable().default(null),
 })
@@ -95,7 +122,9 @@ export function originEndpoint(policy: RegistryPolicy, registry: string): Regist
 export function endpointsOf(policy: RegistryPolicy, registry: string): RegistryEndpoint[] {
   const mirrors = policyOf(policy, registry).mirrors.map((mirror) => {
     const slash = mirror.indexOf('/')
-    return slash < 0 ? endpoint(policy, mirror, '') : endpoint(policy, mirror.slice(0, slash), `${mirror.slice(slash + 1).replace(/\/+$/, '')}/`)
+    return slash < 0
+      ? endpoint(policy, mirror, '')
+      : endpoint(policy, mirror.slice(0, slash), `${mirror.slice(slash + 1).replace(/\/+$/, '')}/`)
   })
   return [...mirrors, originEndpoint(policy, registry)]
 }
@@ -111,6 +140,10 @@ export function isTokenHostTrusted(realm: URL, at: RegistryEndpoint): boolean {
   if (realm.protocol === 'http:') return at.policy.allowHttp && (realm.host === own.host || isHostListed(realm, at.policy.tokenHosts))
   if (realm.protocol !== 'https:') return false
   // Another port of the same machine can belong to someone else; the default https port is the host's own.
-  return realm.host === own.host || realm.host === own.hostname
-    || isHostListed(realm, at.policy.tokenHosts) || isHostListed(realm, KNOWN_TOKEN_HOSTS[at.registry] ?? [])
+  return (
+    realm.host === own.host ||
+    realm.host === own.hostname ||
+    isHostListed(realm, at.policy.tokenHosts) ||
+    isHostListed(realm, KNOWN_TOKEN_HOSTS[at.registry] ?? [])
+  )
 }

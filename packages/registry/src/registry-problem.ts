@@ -14,7 +14,11 @@ export function printable(text: string, limitCharacters = 120): string {
 }
 
 /** A {@link PharosError} whose detail is bounded and printable, whatever parts of it came over the wire. */
-export function registryProblem(code: ProblemCode, detail: string, options: Pick<PharosErrorOptions, 'retryAfterMs' | 'cause'> = {}): PharosError {
+export function registryProblem(
+  code: ProblemCode,
+  detail: string,
+  options: Pick<PharosErrorOptions, 'retryAfterMs' | 'cause'> = {},
+): PharosError {
   return new PharosError(code, printable(detail, DETAIL_LIMIT_CHARACTERS), options)
 }
 
@@ -44,8 +48,23 @@ export function parseRetryAfterMs(header: string | undefined, nowMs: number): nu
 
 /** The error codes of the distribution specification; others are not repeated, a registry could echo a secret in one. */
 const KNOWN_ERROR_CODES = new Set([
-  'BLOB_UNKNOWN', 'BLOB_UPLOAD_INVALID', 'BLOB_UPLOAD_UNKNOWN', 'DIGEST_INVALID', 'MANIFEST_BLOB_UNKNOWN', 'MANIFEST_INVALID', 'MANIFEST_UNKNOWN',
-  'NAME_INVALID', 'NAME_UNKNOWN', 'SIZE_INVALID', 'UNAUTHORIZED', 'DENIED', 'UNSUPPORTED', 'TOOMANYREQUESTS', 'TAG_INVALID', 'UNKNOWN', 'UNAVAILABLE',
+  'BLOB_UNKNOWN',
+  'BLOB_UPLOAD_INVALID',
+  'BLOB_UPLOAD_UNKNOWN',
+  'DIGEST_INVALID',
+  'MANIFEST_BLOB_UNKNOWN',
+  'MANIFEST_INVALID',
+  'MANIFEST_UNKNOWN',
+  'NAME_INVALID',
+  'NAME_UNKNOWN',
+  'SIZE_INVALID',
+  'UNAUTHORIZED',
+  'DENIED',
+  'UNSUPPORTED',
+  'TOOMANYREQUESTS',
+  'TAG_INVALID',
+  'UNKNOWN',
+  'UNAVAILABLE',
 ])
 
 /** The distribution error code in an error body, in brackets, when it is one of the specification's. */
@@ -55,7 +74,11 @@ function describeErrorBody(body: string): string {
 }
 
 /** What an HTTP answer other than a success means. `what` names the request, e.g. "the manifest of docker.io/library/alpine:3.18". */
-export function problemOfStatus(status: number, what: string, options: { retryAfterMs?: number | undefined; body?: string } = {}): PharosError {
+export function problemOfStatus(
+  status: number,
+  what: string,
+  options: { retryAfterMs?: number | undefined; body?: string } = {},
+): PharosError {
   const said = `The registry answered ${status}${describeErrorBody(options.body ?? '')} to the request for ${what}.`
   const retry = options.retryAfterMs === undefined ? {} : { retryAfterMs: options.retryAfterMs }
   if (status === 401) return registryProblem('registry-unauthorized', said)
@@ -68,13 +91,36 @@ export function problemOfStatus(status: number, what: string, options: { retryAf
 }
 
 const TLS_CODES = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY', 'HOSTNAME_MISMATCH', 'INVALID_CA', 'INVALID_PURPOSE',
-  'PATH_LENGTH_EXCEEDED', 'EPROTO', 'CRL_HAS_EXPIRED', 'CRL_NOT_YET_VALID',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY',
+  'HOSTNAME_MISMATCH',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'PATH_LENGTH_EXCEEDED',
+  'EPROTO',
+  'CRL_HAS_EXPIRED',
+  'CRL_NOT_YET_VALID',
 ])
 const UNREACHABLE_CODES = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'EADDRNOTAVAIL', 'ECONNABORTED',
-  'EACCES', 'EPERM', 'ERR_STREAM_PREMATURE_CLOSE', 'EAI_AGAIN', 'EMFILE', 'ENFILE',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+  'ECONNABORTED',
+  'EACCES',
+  'EPERM',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'EAI_AGAIN',
+  'EMFILE',
+  'ENFILE',
 ])
 const UNRESOLVED_CODES = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NONAME', 'EAI_NODATA', 'EAI_FAIL'])
 const DISK_CODES = new Set(['ENOSPC', 'EDQUOT'])
@@ -118,7 +164,8 @@ export function problemOfFailure(failure: unknown, host: string): PharosError {
   if (code === undefined) return registryProblem('registry-unreachable', `The connection to ${where} failed.`)
   if (DISK_CODES.has(code)) return registryProblem('disk-full', 'The disk of the blob cache has no room.')
   if (UNRESOLVED_CODES.has(code)) return registryProblem('registry-name-unresolved', `The name ${where} does not resolve (${code}).`)
-  if (code === 'ETIMEDOUT' || code === 'ESOCKETTIMEDOUT') return registryProblem('registry-timeout', `The connection to ${where} timed out (${code}).`)
+  if (code === 'ETIMEDOUT' || code === 'ESOCKETTIMEDOUT')
+    return registryProblem('registry-timeout', `The connection to ${where} timed out (${code}).`)
   if (TLS_CODES.has(code) || code.startsWith('CERT_') || code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_')) {
     return registryProblem('registry-tls-invalid', `The TLS connection to ${where} is not trusted (${printable(code, 60)}).`)
   }

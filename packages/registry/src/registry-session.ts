@@ -38,7 +38,11 @@ export class RegistrySession {
     credentials: RegistryCredentialSource | undefined,
     options: { userAgent: string; resolveName?: ResolveName | undefined },
   ) {
-    this.dialler = createDialler(endpoint, { connectMs: policy.timeouts.connectMs, proxyUrl: policy.proxyUrl, resolveName: options.resolveName })
+    this.dialler = createDialler(endpoint, {
+      connectMs: policy.timeouts.connectMs,
+      proxyUrl: policy.proxyUrl,
+      resolveName: options.resolveName,
+    })
     this.transport = { dialler: this.dialler, timeouts: policy.timeouts, userAgent: options.userAgent }
     this.authenticator = new Authenticator(endpoint, this.transport, credentials)
   }
@@ -55,7 +59,12 @@ export class RegistrySession {
   /** Sends a request, signing in when asked to; any status but 401 is an answer. */
   async send(request: ApiRequest): Promise<HttpAnswer> {
     const exchange = { deadlineMs: request.deadlineMs, signal: request.signal }
-    const http = { url: new URL(request.path, this.endpoint.origin), method: request.method ?? 'GET', headers: request.headers ?? {}, ...exchange }
+    const http = {
+      url: new URL(request.path, this.endpoint.origin),
+      method: request.method ?? 'GET',
+      headers: request.headers ?? {},
+      ...exchange,
+    }
     const first = await send(this.transport, { ...http, authorization: await this.authenticator.present(request.scope) })
     if (first.status !== 401 || first.url.origin !== http.url.origin) return first
     discard(first)
@@ -86,8 +95,15 @@ export class RegistrySession {
   private async readShortOnce(request: ApiRequest, limits: { limitBytes: number; tooLarge: () => Error }): Promise<ShortAnswer> {
     const answer = await this.send(request)
     await this.requireStatus(answer, [200], request)
-    const bytes = request.method === 'HEAD' ? Buffer.alloc(0)
-      : await readBounded(answer, { ...limits, idleMs: this.transport.timeouts.idleMs, deadlineMs: request.deadlineMs, signal: request.signal })
+    const bytes =
+      request.method === 'HEAD'
+        ? Buffer.alloc(0)
+        : await readBounded(answer, {
+            ...limits,
+            idleMs: this.transport.timeouts.idleMs,
+            deadlineMs: request.deadlineMs,
+            signal: request.signal,
+          })
     if (request.method === 'HEAD') answer.body.resume()
     return { bytes, header: (name) => answer.header(name) }
   }

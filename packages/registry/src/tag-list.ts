@@ -36,10 +36,17 @@ export async function listTags(
   while (query !== null) {
     if (seen.has(query)) throw registryProblem('registry-response-invalid', `The pages with ${what} go in a circle.`)
     seen.add(query)
-    const { bytes, header } = await session.readShort({
-      path: `/v2/${session.repository(repository.path)}/tags/list?${query}`, headers: { Accept: 'application/json' }, scope: session.pullScope(repository.path),
-      what, deadlineMs: performance.now() + options.shortTotalMs, signal: options.signal,
-    }, { limitBytes: PAGE_LIMIT_BYTES, tooLarge: () => registryProblem('registry-response-invalid', `A page with ${what} is too large.`) })
+    const { bytes, header } = await session.readShort(
+      {
+        path: `/v2/${session.repository(repository.path)}/tags/list?${query}`,
+        headers: { Accept: 'application/json' },
+        scope: session.pullScope(repository.path),
+        what,
+        deadlineMs: performance.now() + options.shortTotalMs,
+        signal: options.signal,
+      },
+      { limitBytes: PAGE_LIMIT_BYTES, tooLarge: () => registryProblem('registry-response-invalid', `A page with ${what} is too large.`) },
+    )
     const before = tags.size
     for (const tag of parsePage(bytes, what)) tags.add(tag)
     if (tags.size > options.limit) return { tags: [...tags].slice(0, options.limit), isTruncated: true }

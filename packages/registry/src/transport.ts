@@ -48,8 +48,14 @@ export interface TransportOptions {
 
 // An instance of its own: nobody else's defaults or interceptors see these requests.
 const client = axios.create({
-  proxy: false, maxRedirects: 0, decompress: false, responseType: 'stream', validateStatus: () => true, maxBodyLength: 64 * 1024,
-  transformRequest: [(data: unknown) => data], transformResponse: [(data: unknown) => data],
+  proxy: false,
+  maxRedirects: 0,
+  decompress: false,
+  responseType: 'stream',
+  validateStatus: () => true,
+  maxBodyLength: 64 * 1024,
+  transformRequest: [(data: unknown) => data],
+  transformResponse: [(data: unknown) => data],
 })
 
 async function sendOnce(options: TransportOptions, request: HttpRequest, url: URL, authorization: string | undefined): Promise<HttpAnswer> {
@@ -57,18 +63,26 @@ async function sendOnce(options: TransportOptions, request: HttpRequest, url: UR
   // Ends the wait for the answer's head; once the head is here, the body has its own limits.
   const headController = new AbortController()
   let stopped: Error | undefined
-  const stop = (reason: Error): void => { stopped ??= reason; headController.abort() }
+  const stop = (reason: Error): void => {
+    stopped ??= reason
+    headController.abort()
+  }
   const onCancel = (): void => stop(cancelledProblem())
   const leftMs = request.deadlineMs - performance.now()
   const waitMs = Math.max(1, Math.min(options.timeouts.connectMs + options.timeouts.headersMs, leftMs))
-  const timer = setTimeout(() => stop(registryProblem('registry-timeout', `${printable(url.host)} did not answer within ${Math.round(waitMs)} ms.`)), waitMs)
+  const timer = setTimeout(
+    () => stop(registryProblem('registry-timeout', `${printable(url.host)} did not answer within ${Math.round(waitMs)} ms.`)),
+    waitMs,
+  )
   request.signal?.addEventListener('abort', onCancel, { once: true })
   try {
     const answer = await client.request<IncomingMessage>({
       url: url.href,
       method: request.method ?? 'GET',
       headers: {
-        'User-Agent': options.userAgent, 'Accept-Encoding': 'identity', ...request.headers,
+        'User-Agent': options.userAgent,
+        'Accept-Encoding': 'identity',
+        ...request.headers,
         ...(authorization === undefined ? {} : { Authorization: authorization }),
       },
       ...(request.body === undefined ? {} : { data: request.body }),
@@ -76,13 +90,21 @@ async function sendOnce(options: TransportOptions, request: HttpRequest, url: UR
       httpsAgent: options.dialler.httpsAgent,
       signal: headController.signal,
     })
-    if (!(answer.data instanceof IncomingMessage)) throw registryProblem('registry-response-invalid', `${printable(url.host)} gave no readable answer.`)
+    if (!(answer.data instanceof IncomingMessage))
+      throw registryProblem('registry-response-invalid', `${printable(url.host)} gave no readable answer.`)
     const headers = AxiosHeaders.from(answer.headers as AxiosHeaders)
     const header = (name: string): string | undefined => {
       const value = headers.get(name)
       return typeof value === 'string' ? value : Array.isArray(value) ? value.join(', ') : undefined
     }
-    return { status: answer.status, isHead: request.method === 'HEAD', header, body: answer.data, url, retryAfterMs: parseRetryAfterMs(header('retry-after'), Date.now()) }
+    return {
+      status: answer.status,
+      isHead: request.method === 'HEAD',
+      header,
+      body: answer.data,
+      url,
+      retryAfterMs: parseRetryAfterMs(header('retry-after'), Date.now()),
+    }
   } catch (error) {
     throw stopped ?? problemOfFailure(error, url.host)
   } finally {
@@ -96,8 +118,13 @@ function nextHop(from: URL, location: string | undefined): URL {
     throw registryProblem('registry-response-invalid', `${printable(from.host)} redirects without a usable Location.`)
   }
   const to = new URL(location, from)
-  if (to.protocol !== 'https:' && to.protocol !== 'http:') throw registryProblem('registry-response-invalid', `${printable(from.host)} redirects to the scheme ${printable(to.protocol, 20)}.`)
-  if (from.protocol === 'https:' && to.protocol === 'http:') throw registryProblem('registry-response-invalid', `${printable(from.host)} redirects from https to http (${printable(to.host)}); that is refused.`)
+  if (to.protocol !== 'https:' && to.protocol !== 'http:')
+    throw registryProblem('registry-response-invalid', `${printable(from.host)} redirects to the scheme ${printable(to.protocol, 20)}.`)
+  if (from.protocol === 'https:' && to.protocol === 'http:')
+    throw registryProblem(
+      'registry-response-invalid',
+      `${printable(from.host)} redirects from https to http (${printable(to.host)}); that is refused.`,
+    )
   // A user part would be turned into an Authorization header.
   to.username = ''
   to.password = ''
@@ -116,8 +143,10 @@ export async function send(options: TransportOptions, request: HttpRequest): Pro
     const answer = await sendOnce(options, request, url, url.origin === request.url.origin ? request.authorization : undefined)
     if (![301, 302, 303, 307, 308].includes(answer.status)) return answer
     discard(answer)
-    if (request.isRedirectAllowed === false) throw registryProblem('registry-response-invalid', `${printable(url.host)} redirects where no redirect is followed.`)
-    if (hop >= REDIRECT_LIMIT) throw registryProblem('registry-response-invalid', `${printable(request.url.host)} redirects more than ${REDIRECT_LIMIT} times.`)
+    if (request.isRedirectAllowed === false)
+      throw registryProblem('registry-response-invalid', `${printable(url.host)} redirects where no redirect is followed.`)
+    if (hop >= REDIRECT_LIMIT)
+      throw registryProblem('registry-response-invalid', `${printable(request.url.host)} redirects more than ${REDIRECT_LIMIT} times.`)
     url = nextHop(url, answer.header('location'))
   }
 }
@@ -125,7 +154,9 @@ export async function send(options: TransportOptions, request: HttpRequest): Pro
 /** Gives an answer's body up. A short one is read away, so that its connection can be used again; any other closes it. */
 export function discard(answer: HttpAnswer): void {
   const { body } = answer
-  body.on('error', () => { /* nobody waits for this body */ })
+  body.on('error', () => {
+    /* nobody waits for this body */
+  })
   const stated = answer.header('content-length')
   const isShort = answer.isHead || (stated !== undefined && Number(stated) <= ERROR_BODY_LIMIT_BYTES)
   if (!isShort || body.destroyed) {
@@ -142,18 +173,30 @@ export function discard(answer: HttpAnswer): void {
  * The body in chunks. Silence longer than `idleMs`, the deadline and the signal each end it with their problem; the
  * consumer's own slowness does not count as silence.
  */
-export async function* readBody(answer: HttpAnswer, limits: { idleMs: number; deadlineMs: number; signal?: AbortSignal | undefined }): AsyncGenerator<Buffer, void, undefined> {
+export async function* readBody(
+  answer: HttpAnswer,
+  limits: { idleMs: number; deadlineMs: number; signal?: AbortSignal | undefined },
+): AsyncGenerator<Buffer, void, undefined> {
   const host = printable(answer.url.host)
   let stopped: Error | undefined
-  const stop = (reason: Error): void => { stopped ??= reason; answer.body.destroy(stopped) }
+  const stop = (reason: Error): void => {
+    stopped ??= reason
+    answer.body.destroy(stopped)
+  }
   const onCancel = (): void => stop(cancelledProblem())
-  const deadline = setTimeout(() => stop(registryProblem('registry-timeout', `${host} did not finish its answer in time.`)), Math.max(1, limits.deadlineMs - performance.now()))
+  const deadline = setTimeout(
+    () => stop(registryProblem('registry-timeout', `${host} did not finish its answer in time.`)),
+    Math.max(1, limits.deadlineMs - performance.now()),
+  )
   limits.signal?.addEventListener('abort', onCancel, { once: true })
   if (limits.signal?.aborted === true) onCancel()
   const chunks = answer.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
   try {
     for (;;) {
-      const idle = setTimeout(() => stop(registryProblem('registry-timeout', `${host} was silent for ${limits.idleMs} ms in the middle of its answer.`)), limits.idleMs)
+      const idle = setTimeout(
+        () => stop(registryProblem('registry-timeout', `${host} was silent for ${limits.idleMs} ms in the middle of its answer.`)),
+        limits.idleMs,
+      )
       let step: IteratorResult<Buffer>
       try {
         step = await chunks.next()
@@ -170,7 +213,9 @@ export async function* readBody(answer: HttpAnswer, limits: { idleMs: number; de
     clearTimeout(deadline)
     limits.signal?.removeEventListener('abort', onCancel)
     if (!answer.body.readableEnded) {
-      answer.body.on('error', () => { /* its failure was thrown above */ })
+      answer.body.on('error', () => {
+        /* its failure was thrown above */
+      })
       answer.body.destroy()
     }
   }
@@ -224,7 +269,10 @@ export async function readBounded(answer: HttpAnswer, read: BoundedRead): Promis
   const encoding = (answer.header('content-encoding') ?? 'identity').trim().toLowerCase()
   if (encoding === 'identity' || encoding === '') return bytes
   if (encoding === 'gzip' || encoding === 'x-gzip') return gunzipBounded(bytes, answer.url.host, read)
-  throw registryProblem('registry-response-invalid', `${printable(answer.url.host)} sent the content encoding ${printable(encoding, 30)}, which was not asked for.`)
+  throw registryProblem(
+    'registry-response-invalid',
+    `${printable(answer.url.host)} sent the content encoding ${printable(encoding, 30)}, which was not asked for.`,
+  )
 }
 
 /** The beginning of an error's body; a body that cannot be read says nothing and changes nothing. */

@@ -20,7 +20,11 @@ export class AuthenticatorService {
   private readonly asked = new Map<string, Promise<Principal | null>>()
   private readonly passwordChecks: Turnstile
 
-  constructor(private readonly principals: PrincipalClient, @InjectConfiguration() private readonly configuration: GatewayConfiguration, @InjectClock() private readonly clock: Clock) {
+  constructor(
+    private readonly principals: PrincipalClient,
+    @InjectConfiguration() private readonly configuration: GatewayConfiguration,
+    @InjectClock() private readonly clock: Clock,
+  ) {
     this.known = new ExpiringCache(10_000, clock)
     this.passwordChecks = new Turnstile(configuration.access.passwordChecks, 100)
   }
@@ -28,10 +32,15 @@ export class AuthenticatorService {
   /** The principal of an Authorization header. Throws `unauthenticated` when there is none or it is not known. */
   async authenticate(header: string | undefined): Promise<Principal> {
     const credential = readCredential(header)
-    if (credential.kind === 'none') throw new PharosError('unauthenticated', 'Send an API token as "Authorization: Bearer phr_…", or basic credentials.')
+    if (credential.kind === 'none')
+      throw new PharosError('unauthenticated', 'Send an API token as "Authorization: Bearer phr_…", or basic credentials.')
     if (credential.kind === 'unreadable') throw new PharosError('unauthenticated', credential.detail)
     const principal = await this.lookUp(credential)
-    if (principal === null) throw new PharosError('unauthenticated', credential.kind === 'token' ? 'The token is unknown, expired or revoked.' : 'The name or the password is wrong.')
+    if (principal === null)
+      throw new PharosError(
+        'unauthenticated',
+        credential.kind === 'token' ? 'The token is unknown, expired or revoked.' : 'The name or the password is wrong.',
+      )
     return principal
   }
 

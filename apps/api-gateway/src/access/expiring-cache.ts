@@ -4,7 +4,10 @@ import type { Clock } from '@pharos/service-kit'
 export class ExpiringCache<V> {
   private readonly entries = new Map<string, { value: V; untilMs: number }>()
 
-  constructor(private readonly maxEntries: number, private readonly clock: Clock) {}
+  constructor(
+    private readonly maxEntries: number,
+    private readonly clock: Clock,
+  ) {}
 
   get(key: string): V | undefined {
     const entry = this.entries.get(key)

@@ -17,4 +17,5 @@ export const documentationPage = `<!doctype html>
 `
 
 /** Starts Swagger UI; a file of its own, since the page allows no inline script. */
-export const documentationScript = "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#api', deepLinking: true, displayRequestDuration: true, validatorUrl: null })\n"
+export const documentationScript =
+  "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#api', deepLinking: true, displayRequestDuration: true, validatorUrl: null })\n"

@@ -12,13 +12,21 @@ import { gatewayVersion } from '../version.js'
 const document = JSON.stringify(openApiDocument(gatewayVersion))
 const assetFolder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
 /** Files of Swagger UI that the page uses; nothing else of the package is served. */
-const assets: Readonly<Record<string, string>> = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript', 'favicon-32x32.png': 'image/png' }
-const contentSecurityPolicy = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; frame-ancestors 'none'"
+const assets: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css',
+  'swagger-ui-bundle.js': 'text/javascript',
+  'favicon-32x32.png': 'image/png',
+}
+const contentSecurityPolicy =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; frame-ancestors 'none'"
 
 /** The description of the API, for programs and for people. Any signed-in caller may read it. */
 @Controller()
 export class DocumentationController {
-  constructor(private readonly authenticator: AuthenticatorService, private readonly limits: LimitsService) {}
+  constructor(
+    private readonly authenticator: AuthenticatorService,
+    private readonly limits: LimitsService,
+  ) {}
 
   @Get('openapi.json')
   async openApi(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {

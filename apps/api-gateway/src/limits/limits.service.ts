@@ -14,12 +14,20 @@ export class LimitsService {
   /** Addresses that have used up their refused sign-ins, and until when. */
   private readonly shutOut = new Map<string, number>()
 
-  constructor(@InjectConfiguration() configuration: GatewayConfiguration, @InjectClock() private readonly clock: Clock, metrics: Metrics) {
+  constructor(
+    @InjectConfiguration() configuration: GatewayConfiguration,
+    @InjectClock() private readonly clock: Clock,
+    metrics: Metrics,
+  ) {
     const { limits } = configuration
     this.rates = new RateLimiter({ perSecond: limits.perSecond, burst: limits.burst }, clock)
     this.refusals = new RateLimiter({ perSecond: limits.anonymousPerSecond, burst: limits.anonymousBurst }, clock)
     this.inFlight = new InFlightLimiter({ total: limits.inFlight, perCaller: limits.inFlightPerCaller })
-    metrics.gauge({ name: 'pharos_gateway_requests_held', help: 'Requests that hold a place in the gateway, streams included.', collect: (gauge) => gauge.set(this.inFlight.inFlight) })
+    metrics.gauge({
+      name: 'pharos_gateway_requests_held',
+      help: 'Requests that hold a place in the gateway, streams included.',
+      collect: (gauge) => gauge.set(this.inFlight.inFlight),
+    })
   }
 
   /** Takes a place for a request; the answer gives it back. Throws `rate-limited` or `too-many-in-flight`. */
@@ -27,7 +35,8 @@ export class LimitsService {
     const waitMs = this.rates.take(caller)
     if (waitMs > 0) throw new PharosError('rate-limited', 'You send requests faster than allowed.', { retryAfterMs: waitMs })
     const leave = this.inFlight.enter(caller)
-    if (leave === null) throw new PharosError('too-many-in-flight', 'Too many requests are open; finish some first.', { retryAfterMs: 1000 })
+    if (leave === null)
+      throw new PharosError('too-many-in-flight', 'Too many requests are open; finish some first.', { retryAfterMs: 1000 })
     return leave
   }
 

@@ -21,7 +21,10 @@ const maxBuckets = 50_000
 export class RateLimiter {
   private readonly buckets = new Map<string, Bucket>()
 
-  constructor(private readonly limit: RateLimit, private readonly clock: Clock) {}
+  constructor(
+    private readonly limit: RateLimit,
+    private readonly clock: Clock,
+  ) {}
 
   /** Takes one request; answers 0 when it may pass, else the milliseconds until one may. */
   take(key: string): number {

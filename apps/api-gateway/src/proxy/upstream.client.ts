@@ -25,10 +25,12 @@ export class UpstreamClient {
   forward(request: UpstreamRequest): Promise<StreamedAnswer> {
     const { route, params, checked } = request
     const path = upstreamPath(route.path).replace(/\{(\w+)\}/g, (_whole, name: string) => encodeURIComponent(params[name] ?? ''))
-    const headers = Object.fromEntries(forwardedHeaders.flatMap((name) => {
-      const value = request.headers[name]
-      return typeof value === 'string' ? [[name, value] as const] : []
-    }))
+    const headers = Object.fromEntries(
+      forwardedHeaders.flatMap((name) => {
+        const value = request.headers[name]
+        return typeof value === 'string' ? [[name, value] as const] : []
+      }),
+    )
     return this.results.stream({
       method: route.method,
       path: checked.rawQuery === '' ? path : `${path}?${checked.rawQuery}`,

@@ -12,7 +12,10 @@ const longestWaitMs = 60_000
 /** The routes that the gateway answers itself. */
 @Injectable()
 export class OwnRoutesService {
-  constructor(private readonly submission: ScanSubmissionService, private readonly streams: ScanStreamService) {}
+  constructor(
+    private readonly submission: ScanSubmissionService,
+    private readonly streams: ScanStreamService,
+  ) {}
 
   async answer(call: GatewayRequest, checked: CheckedRequest): Promise<void> {
     const { principal } = call
@@ -25,7 +28,10 @@ export class OwnRoutesService {
       case 'submitScan': {
         const { wait } = checked.query as SubmitScanQuery
         const waitMs = wait === undefined ? 0 : durationMs(wait)
-        if (waitMs > longestWaitMs) throw new PharosError('request-invalid', 'wait may be 60s at most.', { errors: [{ pointer: '#/query/wait', detail: 'At most 60s' }] })
+        if (waitMs > longestWaitMs)
+          throw new PharosError('request-invalid', 'wait may be 60s at most.', {
+            errors: [{ pointer: '#/query/wait', detail: 'At most 60s' }],
+          })
         const answer = await this.submission.submit({ call, checked, principal, waitMs })
         for (const [name, value] of Object.entries(answer.headers)) call.reply.header(name, value)
         return send(call.reply, answer.status, answer.body)

@@ -10,7 +10,19 @@ import { readRequest } from './request-reader.js'
 import { RouteTable } from './route-table.js'
 
 /** Headers of results-service's answers that callers see. */
-const answeredHeaders = ['content-type', 'content-length', 'content-disposition', 'content-encoding', 'etag', 'location', 'link', 'retry-after', 'cache-control', 'idempotency-replayed', 'vary'] as const
+const answeredHeaders = [
+  'content-type',
+  'content-length',
+  'content-disposition',
+  'content-encoding',
+  'etag',
+  'location',
+  'link',
+  'retry-after',
+  'cache-control',
+  'idempotency-replayed',
+  'vary',
+] as const
 
 /** A request on its way: who sent it and what it is for. */
 export interface GatewayRequest {
@@ -43,7 +55,9 @@ export class RequestPipelineService {
   async handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { route, params } = this.match(request, reply)
     const principal = route.role === 'none' ? null : await this.authenticate(request)
-    reply.raw.once('close', () => this.durations.observe({ operation: route.operation, status: String(reply.raw.statusCode) }, reply.elapsedTime / 1000))
+    reply.raw.once('close', () =>
+      this.durations.observe({ operation: route.operation, status: String(reply.raw.statusCode) }, reply.elapsedTime / 1000),
+    )
     const leave = this.limits.enter(principal?.id ?? `address:${request.ip}`)
     reply.raw.once('close', leave)
     authorise(route, principal)
@@ -90,7 +104,11 @@ export class RequestPipelineService {
 }
 
 function operationDurations(metrics: Metrics) {
-  return metrics.histogram({ name: 'pharos_gateway_operation_duration_seconds', help: 'Time from the head of a public request to the end of its answer.', labels: ['operation', 'status'] })
+  return metrics.histogram({
+    name: 'pharos_gateway_operation_duration_seconds',
+    help: 'Time from the head of a public request to the end of its answer.',
+    labels: ['operation', 'status'],
+  })
 }
 
 function headersFor(call: GatewayRequest): Record<string, string | string[] | undefined> {

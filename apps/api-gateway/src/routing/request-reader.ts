@@ -44,7 +44,8 @@ async function readJson(request: FastifyRequest, limit: number): Promise<unknown
 
 function openStream(request: FastifyRequest, accepted: string, limit: number): CheckedRequest['body'] {
   const mediaType = mediaTypeOf(request)
-  if (!accepted.split(', ').includes(mediaType)) throw new PharosError('media-type-not-accepted', `Send the body as ${accepted.replace(', ', ' or ')}.`)
+  if (!accepted.split(', ').includes(mediaType))
+    throw new PharosError('media-type-not-accepted', `Send the body as ${accepted.replace(', ', ' or ')}.`)
   refuseEncoding(request)
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit)
   if (!(request.body instanceof Readable)) throw new PharosError('request-invalid', 'The request has no body.')
@@ -68,7 +69,11 @@ function schemasOf(route: RouteDefinition): PartSchemas {
 }
 
 /** Checks path parameters, query and body of a request by the contract of its route; bodies that pass through stay unread. */
-export async function readRequest(request: FastifyRequest, route: RouteDefinition, params: Record<string, string>): Promise<CheckedRequest> {
+export async function readRequest(
+  request: FastifyRequest,
+  route: RouteDefinition,
+  params: Record<string, string>,
+): Promise<CheckedRequest> {
   const schemas = schemasOf(route)
   if (route.params !== undefined) parseRequestPart(schemas.params, params, 'params')
   const query = parseRequestPart(schemas.query, request.query, 'query') as Record<string, unknown>

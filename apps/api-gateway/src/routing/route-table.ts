@@ -17,12 +17,15 @@ export type RouteMatch =
 
 function compile(route: RouteDefinition): CompiledRoute {
   const names: string[] = []
-  const source = route.path.split(/(\{\w+\})/).map((part) => {
-    const name = /^\{(\w+)\}$/.exec(part)?.[1]
-    if (name === undefined) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-    names.push(name)
-    return '([^/]+)'
-  }).join('')
+  const source = route.path
+    .split(/(\{\w+\})/)
+    .map((part) => {
+      const name = /^\{(\w+)\}$/.exec(part)?.[1]
+      if (name === undefined) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+      names.push(name)
+      return '([^/]+)'
+    })
+    .join('')
   return { route, pattern: new RegExp(`^${source}$`), names, literalLength: route.path.replace(/\{\w+\}/g, '').length }
 }
 

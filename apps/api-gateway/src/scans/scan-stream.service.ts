@@ -21,7 +21,10 @@ function progressOf(task: ScanTask): ScanProgress {
 /** Streams the progress of a task as server-sent events (WHATWG HTML, section 9.2). A stream begins with the present state, so a reconnect misses nothing. */
 @Injectable()
 export class ScanStreamService {
-  constructor(private readonly watch: TaskWatchService, @InjectConfiguration() private readonly configuration: GatewayConfiguration) {}
+  constructor(
+    private readonly watch: TaskWatchService,
+    @InjectConfiguration() private readonly configuration: GatewayConfiguration,
+  ) {}
 
   async stream(request: ScanStreamRequest): Promise<void> {
     const { reply, signal } = request
@@ -30,7 +33,12 @@ export class ScanStreamService {
     const first = await changes.next()
     if (first.done) throw new PharosError('not-found', 'There is no such scan.')
     reply.hijack()
-    reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no', 'x-content-type-options': 'nosniff' })
+    reply.raw.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+    })
     const heartbeat = setInterval(() => reply.raw.write(': still here\n\n'), this.configuration.scans.heartbeatMs)
     try {
       write(reply, first.value)

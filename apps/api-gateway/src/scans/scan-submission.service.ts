@@ -17,7 +17,11 @@ export interface SubmissionAnswer {
 /** Submits a scan and, when asked to, waits a while for its result. */
 @Injectable()
 export class ScanSubmissionService {
-  constructor(private readonly upstream: UpstreamClient, private readonly tasks: TaskClient, private readonly watch: TaskWatchService) {}
+  constructor(
+    private readonly upstream: UpstreamClient,
+    private readonly tasks: TaskClient,
+    private readonly watch: TaskWatchService,
+  ) {}
 
   async submit(input: { call: GatewayRequest; checked: CheckedRequest; principal: Principal; waitMs: number }): Promise<SubmissionAnswer> {
     const { call, checked, principal, waitMs } = input
@@ -33,7 +37,8 @@ export class ScanSubmissionService {
   private async waitForEnd(task: ScanTask, principal: Principal, waitMs: number, hangUp: AbortSignal): Promise<ScanTask> {
     if (endedTaskStates.has(task.state)) return task
     let latest = task
-    for await (const change of this.watch.follow(task.id, principal, AbortSignal.any([hangUp, AbortSignal.timeout(waitMs)]))) latest = change
+    for await (const change of this.watch.follow(task.id, principal, AbortSignal.any([hangUp, AbortSignal.timeout(waitMs)])))
+      latest = change
     return latest
   }
 }

@@ -14,7 +14,9 @@ export function createSubscriber(redisUrl: string, logger: PharosLogger, subscri
   redis.on('message', (_channel: string, text: string) => subscription.onMessage(text))
   redis.on('ready', () => {
     // A connection that breaks meanwhile becomes ready again, and subscribes again.
-    redis.subscribe(subscription.channel).then(subscription.onConnected, (error: unknown) => logger.debug('subscription interrupted', { error }))
+    redis
+      .subscribe(subscription.channel)
+      .then(subscription.onConnected, (error: unknown) => logger.debug('subscription interrupted', { error }))
   })
   return { close: () => redis.disconnect() }
 }

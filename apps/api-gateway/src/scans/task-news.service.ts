@@ -13,7 +13,10 @@ export class TaskNewsService implements OnModuleInit, OnModuleDestroy {
   private readonly listeners = new Map<string, Set<() => void>>()
   private subscriber: { close: () => void } | undefined
 
-  constructor(@InjectConfiguration() private readonly configuration: GatewayConfiguration, private readonly logger: PharosLogger) {}
+  constructor(
+    @InjectConfiguration() private readonly configuration: GatewayConfiguration,
+    private readonly logger: PharosLogger,
+  ) {}
 
   onModuleInit(): void {
     this.subscriber = createSubscriber(this.configuration.redis.url, this.logger, {

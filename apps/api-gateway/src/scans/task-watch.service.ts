@@ -41,7 +41,9 @@ export class TaskWatchService {
         if (hasNews) continue
         const pause = new AbortController()
         wake = () => pause.abort()
-        await this.clock.sleep(this.configuration.scans.pollMs, AbortSignal.any([signal, pause.signal])).catch(ignoreAbort(signal, pause.signal))
+        await this.clock
+          .sleep(this.configuration.scans.pollMs, AbortSignal.any([signal, pause.signal]))
+          .catch(ignoreAbort(signal, pause.signal))
       }
     } finally {
       stopListening()

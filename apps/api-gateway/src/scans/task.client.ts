@@ -9,11 +9,23 @@ export class TaskClient {
 
   /** The task; throws `not-found` when the caller may not see it. */
   get(id: string, principal: Principal, signal?: AbortSignal): Promise<ScanTask> {
-    return this.results.request({ method: 'GET', path: `${upstreamPath('/scans')}/${encodeURIComponent(id)}`, schema: ScanTask, principal, ...(signal ? { signal } : {}) })
+    return this.results.request({
+      method: 'GET',
+      path: `${upstreamPath('/scans')}/${encodeURIComponent(id)}`,
+      schema: ScanTask,
+      principal,
+      ...(signal ? { signal } : {}),
+    })
   }
 
   /** The result of an ended task. */
   result(id: string, principal: Principal, signal?: AbortSignal): Promise<ScanResult> {
-    return this.results.request({ method: 'GET', path: `${upstreamPath('/scans')}/${encodeURIComponent(id)}/result`, schema: ScanResult, principal, ...(signal ? { signal } : {}) })
+    return this.results.request({
+      method: 'GET',
+      path: `${upstreamPath('/scans')}/${encodeURIComponent(id)}/result`,
+      schema: ScanResult,
+      principal,
+      ...(signal ? { signal } : {}),
+    })
   }
 }

@@ -30,7 +30,12 @@ export class ApiClient {
   /** Calls and parses the answer by its contract. */
   async request<S extends z.ZodType>(call: ApiCall, schema: S): Promise<z.output<S>> {
     const parsed = schema.safeParse(await this.read(call))
-    if (!parsed.success) throw new PharosError('internal-error', `${this.configuration.server} answered in a way that this version of pharos does not understand. Is it a Pharos gateway of the same version?`, { cause: parsed.error })
+    if (!parsed.success)
+      throw new PharosError(
+        'internal-error',
+        `${this.configuration.server} answered in a way that this version of pharos does not understand. Is it a Pharos gateway of the same version?`,
+        { cause: parsed.error },
+      )
     return parsed.data
   }
 
@@ -46,7 +51,10 @@ export class ApiClient {
 
   private async read(call: ApiCall): Promise<unknown> {
     // An upload takes what it takes.
-    const limits = [...(call.stream ? [] : [AbortSignal.timeout(durationMs(this.configuration.requestTimeout))]), ...(call.signal ? [call.signal] : [])]
+    const limits = [
+      ...(call.stream ? [] : [AbortSignal.timeout(durationMs(this.configuration.requestTimeout))]),
+      ...(call.signal ? [call.signal] : []),
+    ]
     const answer = await this.answer(call, AbortSignal.any(limits))
     try {
       return await readJson(answer)
@@ -69,12 +77,18 @@ export class ApiClient {
   private exchange({ method, path, query, body, stream }: ApiCall, signal: AbortSignal | undefined): Promise<IncomingMessage> {
     const { server, token } = this.configuration
     const url = new URL(`${server}/api/v1${path}`)
-    for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined && value !== null) url.searchParams.append(name, typeof value === 'string' ? value : JSON.stringify(value))
+    for (const [name, value] of Object.entries(query ?? {}))
+      if (value !== undefined && value !== null) url.searchParams.append(name, typeof value === 'string' ? value : JSON.stringify(value))
     const json = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
     const headers = {
-      accept: 'application/json, application/problem+json, text/event-stream', 'user-agent': 'pharos-cli',
+      accept: 'application/json, application/problem+json, text/event-stream',
+      'user-agent': 'pharos-cli',
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      ...(stream ? { 'content-type': stream.mediaType, 'content-length': stream.sizeBytes } : json ? { 'content-type': 'application/json', 'content-length': json.byteLength } : {}),
+      ...(stream
+        ? { 'content-type': stream.mediaType, 'content-length': stream.sizeBytes }
+        : json
+          ? { 'content-type': 'application/json', 'content-length': json.byteLength }
+          : {}),
     }
     return new Promise((resolve, reject) => {
       const sent = this.send(url, { method, headers, agent: this.agent, ...(signal ? { signal } : {}) }, resolve).once('error', reject)
@@ -86,14 +100,21 @@ export class ApiClient {
   private unreachable(call: ApiCall, error: unknown): unknown {
     if (call.signal?.aborted) return error
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
-    return new PharosError('upstream-unavailable', `${this.configuration.server} cannot be reached${code}. Set --server or PHAROS_SERVER.`, { cause: error })
+    return new PharosError(
+      'upstream-unavailable',
+      `${this.configuration.server} cannot be reached${code}. Set --server or PHAROS_SERVER.`,
+      { cause: error },
+    )
   }
 }
 
 async function problemOf(answer: IncomingMessage, server: string): Promise<PharosError> {
   const problem = Problem.safeParse(await readJson(answer))
   if (problem.success) return PharosError.fromProblem(problem.data)
-  return new PharosError('internal-error', `${server} answered ${answer.statusCode ?? 'something'} without problem details. Is it a Pharos gateway?`)
+  return new PharosError(
+    'internal-error',
+    `${server} answered ${answer.statusCode ?? 'something'} without problem details. Is it a Pharos gateway?`,
+  )
 }
 
 async function readJson(stream: Readable): Promise<unknown> {

@@ -1,4 +1,14 @@
-import { durationMs, endedTaskStates, PharosError, ScanProgress, ScanResult, ScanTask, type Severity, severityRank, SubmitScan } from '@pharos/contracts'
+import {
+  durationMs,
+  endedTaskStates,
+  PharosError,
+  ScanProgress,
+  ScanResult,
+  ScanTask,
+  type Severity,
+  severityRank,
+  SubmitScan,
+} from '@pharos/contracts'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readEvents } from '../client/event-stream.js'
 import { CommandEnd, exitCodes } from '../exit-code.js'
@@ -17,13 +27,18 @@ function addContext(pair: string, former: Record<string, string> = {}): Record<s
 
 /** Adds `pharos scan IMAGE`. */
 export function addScanCommand(program: Command, run: RunCommand): void {
-  const command = program.command('scan').description('Scan an image and show what is vulnerable in it').argument('<image>', 'Image reference, e.g. alpine:3.18')
+  const command = program
+    .command('scan')
+    .description('Scan an image and show what is vulnerable in it')
+    .argument('<image>', 'Image reference, e.g. alpine:3.18')
   addSchemaOptions(command, SubmitScan, submitFields)
   command.option('--context <key=value>', 'Fact to keep with the image, e.g. team=payments; may be repeated', addContext)
   command.option('--no-wait', 'Submit only; print the task')
   command.option('--timeout <duration>', 'Longest time to wait for the result', '15m')
   command.option('--allow-partial', 'Exit 0 also when something could not be looked at')
-  command.addOption(new Option('--fail-on <severity>', 'Exit 5 when there is an open finding this severe or worse').choices([...failOnSeverities]))
+  command.addOption(
+    new Option('--fail-on <severity>', 'Exit 5 when there is an open finding this severe or worse').choices([...failOnSeverities]),
+  )
   command.action((image: string) => run(command, async (context) => scan(context, image, command.opts())))
 }
 
@@ -41,10 +56,17 @@ async function scan(context: CommandContext, image: string, options: ScanOptions
   const task = await api.request({ method: 'POST', path: '/scans', body }, ScanTask.or(ScanResult.transform((result) => result.task)))
   if (!options.wait) return output.result(task, (value) => `${value.id}\n`)
   const ended = await follow(context, task, durationMs(options.timeout))
-  if (ended === null) throw new CommandEnd(exitCodes.timeout, `The scan ${task.id} has not ended within ${options.timeout}; it goes on. Look again with: pharos scans --id ${task.id}`)
+  if (ended === null)
+    throw new CommandEnd(
+      exitCodes.timeout,
+      `The scan ${task.id} has not ended within ${options.timeout}; it goes on. Look again with: pharos scans --id ${task.id}`,
+    )
   if (ended.state !== 'succeeded' && ended.state !== 'partial') {
     output.result(ended, () => '')
-    throw new CommandEnd(exitCodes.scanFailed, `The scan ended ${ended.state}: ${ended.failure?.detail ?? 'no reason is known'}${ended.failure ? ` (${ended.failure.code})` : ''}`)
+    throw new CommandEnd(
+      exitCodes.scanFailed,
+      `The scan ended ${ended.state}: ${ended.failure?.detail ?? 'no reason is known'}${ended.failure ? ` (${ended.failure.code})` : ''}`,
+    )
   }
   const result = await api.request({ method: 'GET', path: `/scans/${task.id}/result` }, ScanResult)
   output.result(result, (value) => `${imageFacts(value.image, context.nowMs())}\n${findingTable(value.topFindings)}`)
@@ -67,7 +89,12 @@ async function follow(context: CommandContext, task: ScanTask, timeoutMs: number
     }
   } catch (error) {
     if (deadline.aborted) return null
-    if (!(error instanceof PharosError)) throw new PharosError('upstream-unavailable', `The progress of ${task.id} broke off: ${error instanceof Error ? error.message : 'unknown reason'}. The scan goes on.`, { cause: error })
+    if (!(error instanceof PharosError))
+      throw new PharosError(
+        'upstream-unavailable',
+        `The progress of ${task.id} broke off: ${error instanceof Error ? error.message : 'unknown reason'}. The scan goes on.`,
+        { cause: error },
+      )
     throw error
   } finally {
     output.endProgress()
@@ -78,8 +105,19 @@ async function follow(context: CommandContext, task: ScanTask, timeoutMs: number
 function judge(result: ScanResult, options: ScanOptions): void {
   const { failOn } = options
   const limit = failOn === undefined ? Number.POSITIVE_INFINITY : severityRank[failOn]
-  const severe = result.image.engines.reduce((count, engine) => count + Object.entries(engine.counts).filter(([severity]) => severityRank[severity as Severity] >= limit).reduce((sum, [, value]) => sum + value, 0), 0)
-  if (severe > 0) throw new CommandEnd(exitCodes.findings, `There ${severe === 1 ? 'is 1 finding' : `are ${severe} findings`} of severity ${failOn} or worse.`)
+  const severe = result.image.engines.reduce(
+    (count, engine) =>
+      count +
+      Object.entries(engine.counts)
+        .filter(([severity]) => severityRank[severity as Severity] >= limit)
+        .reduce((sum, [, value]) => sum + value, 0),
+    0,
+  )
+  if (severe > 0)
+    throw new CommandEnd(
+      exitCodes.findings,
+      `There ${severe === 1 ? 'is 1 finding' : `are ${severe} findings`} of severity ${failOn} or worse.`,
+    )
   if (result.task.state === 'partial' && !options.allowPartial) {
     const reasons = result.task.outcomes.flatMap((outcome) => outcome.reasons.map((reason) => `  ${outcome.engine}: ${reason.detail}`))
     throw new CommandEnd(exitCodes.scanPartial, `The result is partial:\n${reasons.join('\n')}`)

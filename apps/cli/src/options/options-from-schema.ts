@@ -4,7 +4,8 @@ import { flagName } from '../configuration.js'
 
 /** Unwraps optional and default wrappers to the schema that says what a value looks like. */
 function core(schema: z.ZodType): z.ZodType {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) return core(schema.unwrap() as z.ZodType)
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
+    return core(schema.unwrap() as z.ZodType)
   return schema
 }
 
@@ -20,7 +21,11 @@ function optionOf(name: string, schema: z.ZodType): Option {
 }
 
 /** Adds an option for each named field of a contract, with the contract's own words as help. */
-export function addSchemaOptions<S extends z.ZodObject>(command: Command, schema: S, fields: readonly (keyof S['shape'] & string)[]): Command {
+export function addSchemaOptions<S extends z.ZodObject>(
+  command: Command,
+  schema: S,
+  fields: readonly (keyof S['shape'] & string)[],
+): Command {
   for (const field of fields) command.addOption(optionOf(field, schema.shape[field] as z.ZodType))
   return command
 }

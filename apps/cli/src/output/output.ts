@@ -11,7 +11,10 @@ export interface Streams {
 
 /** Writes results as tables or as JSON. */
 export class Output {
-  constructor(private readonly streams: Streams, readonly isJson: boolean) {}
+  constructor(
+    private readonly streams: Streams,
+    readonly isJson: boolean,
+  ) {}
 
   /** The result of a command: the value itself as JSON, or what `render` makes of it. */
   result<T>(value: T, render: (value: T) => string): void {
@@ -39,11 +42,31 @@ export class Output {
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const drawn = new Table({
     head: [...head],
-    chars: { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
+    chars: {
+      top: '',
+      'top-mid': '',
+      'top-left': '',
+      'top-right': '',
+      bottom: '',
+      'bottom-mid': '',
+      'bottom-left': '',
+      'bottom-right': '',
+      left: '',
+      'left-mid': '',
+      mid: '',
+      'mid-mid': '',
+      right: '',
+      'right-mid': '',
+      middle: '  ',
+    },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   })
   for (const row of rows) drawn.push(row.map(terminalText))
-  return `${drawn.toString().split('\n').map((line) => line.trimEnd()).join('\n')}\n`
+  return `${drawn
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')}\n`
 }
 
 /** Lines of `name: value`, aligned. */

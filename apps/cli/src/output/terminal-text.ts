@@ -1,5 +1,11 @@
 /** Code points that a terminal acts on, and marks that turn the direction of writing: [first, last]. */
-const harmfulRanges = [[0x00, 0x1f], [0x7f, 0x9f], [0x200e, 0x200f], [0x202a, 0x202e], [0x2066, 0x2069]] as const
+const harmfulRanges = [
+  [0x00, 0x1f],
+  [0x7f, 0x9f],
+  [0x200e, 0x200f],
+  [0x202a, 0x202e],
+  [0x2066, 0x2069],
+] as const
 
 function isHarmful(codePoint: number): boolean {
   return harmfulRanges.some(([first, last]) => codePoint >= first && codePoint <= last)

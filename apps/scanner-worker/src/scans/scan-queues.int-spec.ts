@@ -76,20 +76,33 @@ describe('a job of the scan queues', () => {
   it('for a stored image matches the kept SBOM, without a look at the registry', async () => {
     const { first, image } = await scannedOnce()
     fixture.registry.reset()
-    const again = fixture.task({ reference: `${fixture.registry.host}/team/app@${image.digest}`, claim: { resolved: { ...image, reference: null }, runId, hasCatalogue: true } })
+    const again = fixture.task({
+      reference: `${fixture.registry.host}/team/app@${image.digest}`,
+      claim: { resolved: { ...image, reference: null }, runId, hasCatalogue: true },
+    })
     fixture.results.sboms.set(again.attemptId, gzipSync(JSON.stringify(fixture.results.of('sbom', first)[0]?.body)))
     await fixture.enqueue(again.job)
     await fixture.called('report', again.attemptId)
-    expect(fixture.results.report(again.attemptId)).toMatchObject({ catalogue: { isReused: true, packageCount: 2 }, engines: [{ status: 'complete' }] })
+    expect(fixture.results.report(again.attemptId)).toMatchObject({
+      catalogue: { isReused: true, packageCount: 2 },
+      engines: [{ status: 'complete' }],
+    })
     expect(fixture.registry.requests).toEqual([])
   })
 
   it('for a stored image whose SBOM another cataloguer made pulls it by its digest', async () => {
     const { image } = await scannedOnce()
-    const again = fixture.task({ reference: `${fixture.registry.host}/team/app@${image.digest}`, claim: { resolved: { ...image, reference: null }, runId, hasCatalogue: false } })
+    const again = fixture.task({
+      reference: `${fixture.registry.host}/team/app@${image.digest}`,
+      claim: { resolved: { ...image, reference: null }, runId, hasCatalogue: false },
+    })
     await fixture.enqueue(again.job)
     await fixture.called('report', again.attemptId)
-    expect(fixture.results.report(again.attemptId)).toMatchObject({ image: { digest: image.digest }, catalogue: { isReused: false }, engines: [{ status: 'complete' }] })
+    expect(fixture.results.report(again.attemptId)).toMatchObject({
+      image: { digest: image.digest },
+      catalogue: { isReused: false },
+      engines: [{ status: 'complete' }],
+    })
   })
 
   it('that is delivered again does nothing once its task has ended', async () => {

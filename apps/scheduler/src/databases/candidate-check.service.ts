@@ -49,12 +49,26 @@ export class CandidateCheckService {
   private async check(candidate: DatabaseGeneration, signal: AbortSignal): Promise<GenerationVerdict | null> {
     try {
       const status = await this.workspace.use('candidate', (directory) => this.open(candidate, directory, signal))
-      return { accepted: true, schemaVersion: status.schemaVersion, builtAt: status.builtAt, isSample: status.isSample, problem: null, allowOlder: false }
+      return {
+        accepted: true,
+        schemaVersion: status.schemaVersion,
+        builtAt: status.builtAt,
+        isSample: status.isSample,
+        problem: null,
+        allowOlder: false,
+      }
     } catch (error) {
       if (!(error instanceof PharosError)) throw error
       // The archive is at fault: refused. The machine is at fault: tried again later.
       if (error.code === 'database-damaged' || error.code === 'database-unsupported') {
-        return { accepted: false, schemaVersion: null, builtAt: null, isSample: false, problem: error.detail.slice(0, 500), allowOlder: false }
+        return {
+          accepted: false,
+          schemaVersion: null,
+          builtAt: null,
+          isSample: false,
+          problem: error.detail.slice(0, 500),
+          allowOlder: false,
+        }
       }
       this.logger.warn('candidate unjudged', { generation: candidate.id, engine: candidate.engine, error })
       return null
@@ -68,7 +82,12 @@ export class CandidateCheckService {
     await pipeline(await this.results.downloadArchive(candidate.id), createWriteStream(archive), { signal })
     if (candidate.engine === 'trivy') return new TrivyDatabases().import(archive, target, directory, signal)
     const { grypePath, searchPath, toolsDirectory } = this.configuration.databases
-    const location = await locateTool(toolDefinitions.grype, { configuredPath: grypePath, searchPath, toolsDirectory, workDirectory: directory })
+    const location = await locateTool(toolDefinitions.grype, {
+      configuredPath: grypePath,
+      searchPath,
+      toolsDirectory,
+      workDirectory: directory,
+    })
     if (location.outcome === 'unavailable') throw new PharosError('engine-unavailable', location.reason)
     return new GrypeDatabases(location.path).import(archive, target, directory, signal)
   }

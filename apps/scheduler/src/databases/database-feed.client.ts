@@ -22,7 +22,12 @@ export class DatabaseFeedClient {
   async offered(signal: AbortSignal): Promise<OfferedDatabase> {
     const { feedUrl } = this.configuration.databases
     try {
-      const response = await axios.get<unknown>(feedUrl, { signal, timeout: listingTimeoutMs, maxContentLength: listingLimitBytes, responseType: 'json' })
+      const response = await axios.get<unknown>(feedUrl, {
+        signal,
+        timeout: listingTimeoutMs,
+        maxContentLength: listingLimitBytes,
+        responseType: 'json',
+      })
       return readListing(feedUrl, response.data)
     } catch (error) {
       throw feedProblem(error, feedUrl)
@@ -39,7 +44,8 @@ export class DatabaseFeedClient {
       transform(chunk: Buffer, _encoding, done) {
         seenBytes += chunk.byteLength
         hash.update(chunk)
-        if (seenBytes > archiveLimitBytes) done(new PharosError('database-feed-invalid', `The archive is larger than ${archiveLimitBytes} bytes.`))
+        if (seenBytes > archiveLimitBytes)
+          done(new PharosError('database-feed-invalid', `The archive is larger than ${archiveLimitBytes} bytes.`))
         else done(null, chunk)
       },
     })
@@ -49,7 +55,8 @@ export class DatabaseFeedClient {
     } catch (error) {
       throw feedProblem(error, offered.archiveUrl)
     }
-    if (hash.digest('hex') !== offered.sha256) throw new PharosError('database-damaged', 'The downloaded archive does not have the checksum that the listing states.')
+    if (hash.digest('hex') !== offered.sha256)
+      throw new PharosError('database-damaged', 'The downloaded archive does not have the checksum that the listing states.')
   }
 }
 

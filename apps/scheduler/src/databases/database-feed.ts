@@ -26,11 +26,22 @@ export interface OfferedDatabase {
  */
 export function readListing(feedUrl: string, body: unknown): OfferedDatabase {
   const parsed = FeedListing.safeParse(body)
-  if (!parsed.success) throw new PharosError('database-feed-invalid', `The listing at ${feedUrl} is not one of Grype's: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`)
+  if (!parsed.success)
+    throw new PharosError(
+      'database-feed-invalid',
+      `The listing at ${feedUrl} is not one of Grype's: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`,
+    )
   const { built, checksum, path, schemaVersion } = parsed.data
   const builtAtMs = Date.parse(built)
   const archiveUrl = new URL(path, feedUrl)
   if (Number.isNaN(builtAtMs)) throw new PharosError('database-feed-invalid', `The listing at ${feedUrl} has no readable build time.`)
-  if (archiveUrl.host !== new URL(feedUrl).host) throw new PharosError('database-feed-invalid', `The listing at ${feedUrl} leads to another host.`)
-  return { schemaVersion, builtAtMs, archiveUrl: archiveUrl.href, sha256: checksum.slice('sha256:'.length), fileName: path.split(/[/?]/).find((part) => part.includes('.tar')) ?? 'database.tar.zst' }
+  if (archiveUrl.host !== new URL(feedUrl).host)
+    throw new PharosError('database-feed-invalid', `The listing at ${feedUrl} leads to another host.`)
+  return {
+    schemaVersion,
+    builtAtMs,
+    archiveUrl: archiveUrl.href,
+    sha256: checksum.slice('sha256:'.length),
+    fileName: path.split(/[/?]/).find((part) => part.includes('.tar')) ?? 'database.tar.zst',
+  }
 }

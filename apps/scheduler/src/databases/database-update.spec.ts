@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { whyNotNeeded } from './database-update.service.js'
 
 const known = { ...exampleOf(DatabaseGeneration), builtAt: '2026-11-20T00:00:00.000Z', checksum: 'b'.repeat(64) }
-const offered = { schemaVersion: 'v6.1.10', builtAtMs: Date.parse('2026-11-21T00:00:00.000Z'), archiveUrl: 'https://feed.example/a', sha256: 'a'.repeat(64), fileName: 'a' }
+const offered = {
+  schemaVersion: 'v6.1.10',
+  builtAtMs: Date.parse('2026-11-21T00:00:00.000Z'),
+  archiveUrl: 'https://feed.example/a',
+  sha256: 'a'.repeat(64),
+  fileName: 'a',
+}
 
 describe('whyNotNeeded', () => {
   it.each([

@@ -9,7 +9,10 @@ import type { SchedulerConfiguration } from '../configuration.js'
 export class DatabaseWorkspace implements OnModuleInit, OnModuleDestroy {
   private readonly directories: WorkDirectories
 
-  constructor(@InjectConfiguration() configuration: SchedulerConfiguration, private readonly logger: PharosLogger) {
+  constructor(
+    @InjectConfiguration() configuration: SchedulerConfiguration,
+    private readonly logger: PharosLogger,
+  ) {
     this.directories = new WorkDirectories(configuration.databases.cacheDirectory)
   }
 

@@ -9,7 +9,11 @@ const consumer = 'scheduler'
 /** Acts on events: a new database has every image matched again. The cursor moves only once that has been asked for. */
 @Injectable()
 export class EventConsumerService {
-  constructor(private readonly results: ResultsClient, private readonly rescans: RescanService, private readonly logger: PharosLogger) {}
+  constructor(
+    private readonly results: ResultsClient,
+    private readonly rescans: RescanService,
+    private readonly logger: PharosLogger,
+  ) {}
 
   /** Deals with what has happened since the last time; answers how many events that were. */
   async consume(): Promise<number> {

@@ -8,7 +8,9 @@ export class ExpiryService {
 
   async expire(): Promise<string> {
     const { removed } = await this.results.expire()
-    const parts = Object.entries(removed).filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`)
+    const parts = Object.entries(removed)
+      .filter(([, count]) => count > 0)
+      .map(([name, count]) => `${count} ${name}`)
     return parts.length === 0 ? 'nothing had expired' : `removed ${parts.join(', ')}`
   }
 }

@@ -10,7 +10,11 @@ const rescanBatch = 1000
 /** Asks for background rescans of stored images. */
 @Injectable()
 export class RescanService {
-  constructor(private readonly results: ResultsClient, @InjectConfiguration() private readonly configuration: SchedulerConfiguration, @InjectClock() private readonly clock: Clock) {}
+  constructor(
+    private readonly results: ResultsClient,
+    @InjectConfiguration() private readonly configuration: SchedulerConfiguration,
+    @InjectClock() private readonly clock: Clock,
+  ) {}
 
   /** Images whose last scan is too old. */
   async rescanOld(): Promise<string> {

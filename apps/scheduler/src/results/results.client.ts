@@ -1,8 +1,20 @@
 import type { Readable } from 'node:stream'
 import { Injectable } from '@nestjs/common'
 import {
-  type AcknowledgeEvents, AffectedCount, type ClaimSchedules, ClaimedSchedules, type CreateGeneration, DatabaseGeneration, DatabaseGenerationPage,
-  type EnqueueRescans, EventBatch, ExpireAnswer, type FinishSchedule, type GenerationVerdict, type ReadEvents, type WatchObservation,
+  type AcknowledgeEvents,
+  AffectedCount,
+  type ClaimSchedules,
+  ClaimedSchedules,
+  type CreateGeneration,
+  DatabaseGeneration,
+  DatabaseGenerationPage,
+  type EnqueueRescans,
+  EventBatch,
+  ExpireAnswer,
+  type FinishSchedule,
+  type GenerationVerdict,
+  type ReadEvents,
+  type WatchObservation,
 } from '@pharos/contracts'
 import { ServiceClient } from '@pharos/service-kit'
 import { z } from 'zod'
@@ -23,7 +35,12 @@ export class ResultsClient {
   }
 
   observeWatch(id: string, body: WatchObservation): Promise<z.infer<typeof ObservedAnswer>> {
-    return this.results.request({ method: 'POST', path: `/internal/v1/schedules/${encodeURIComponent(id)}/observed`, body, schema: ObservedAnswer })
+    return this.results.request({
+      method: 'POST',
+      path: `/internal/v1/schedules/${encodeURIComponent(id)}/observed`,
+      body,
+      schema: ObservedAnswer,
+    })
   }
 
   enqueueRescans(body: z.input<typeof EnqueueRescans>): Promise<AffectedCount> {
@@ -35,7 +52,12 @@ export class ResultsClient {
   }
 
   readEvents(query: z.input<typeof ReadEvents>): Promise<EventBatch> {
-    return this.results.request({ method: 'GET', path: '/internal/v1/events', query: query as Record<string, string | number>, schema: EventBatch })
+    return this.results.request({
+      method: 'GET',
+      path: '/internal/v1/events',
+      query: query as Record<string, string | number>,
+      schema: EventBatch,
+    })
   }
 
   acknowledgeEvents(body: AcknowledgeEvents): Promise<undefined> {
@@ -43,11 +65,21 @@ export class ResultsClient {
   }
 
   candidates(): Promise<DatabaseGenerationPage> {
-    return this.results.request({ method: 'GET', path: '/internal/v1/generations', query: { state: 'candidate' }, schema: DatabaseGenerationPage })
+    return this.results.request({
+      method: 'GET',
+      path: '/internal/v1/generations',
+      query: { state: 'candidate' },
+      schema: DatabaseGenerationPage,
+    })
   }
 
   activeGenerations(): Promise<DatabaseGenerationPage> {
-    return this.results.request({ method: 'GET', path: '/internal/v1/generations', query: { state: 'active' }, schema: DatabaseGenerationPage })
+    return this.results.request({
+      method: 'GET',
+      path: '/internal/v1/generations',
+      query: { state: 'active' },
+      schema: DatabaseGenerationPage,
+    })
   }
 
   createGeneration(body: CreateGeneration): Promise<DatabaseGeneration> {
@@ -55,7 +87,13 @@ export class ResultsClient {
   }
 
   async uploadArchive(id: string, archive: Readable, timeoutMs: number): Promise<DatabaseGeneration> {
-    return this.results.request({ method: 'PUT', path: `/internal/v1/generations/${id}/archive`, body: archive, schema: DatabaseGeneration, timeoutMs })
+    return this.results.request({
+      method: 'PUT',
+      path: `/internal/v1/generations/${id}/archive`,
+      body: archive,
+      schema: DatabaseGeneration,
+      timeoutMs,
+    })
   }
 
   async downloadArchive(id: string): Promise<Readable> {
@@ -63,6 +101,12 @@ export class ResultsClient {
   }
 
   judgeGeneration(id: string, body: GenerationVerdict): Promise<DatabaseGeneration> {
-    return this.results.request({ method: 'POST', path: `/internal/v1/generations/${id}/verdict`, body, schema: DatabaseGeneration, isIdempotent: true })
+    return this.results.request({
+      method: 'POST',
+      path: `/internal/v1/generations/${id}/verdict`,
+      body,
+      schema: DatabaseGeneration,
+      isIdempotent: true,
+    })
   }
 }

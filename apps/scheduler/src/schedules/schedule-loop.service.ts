@@ -50,7 +50,11 @@ export class ScheduleLoopService implements OnApplicationBootstrap, OnModuleDest
       'database-update': (_claimed, signal) => databases.update(signal),
       expiry: () => expiry.expire(),
     }
-    this.runs = tools.metrics.counter({ name: 'pharos_scheduler_runs_total', help: 'Runs of schedules by kind and outcome.', labels: ['kind', 'outcome'] })
+    this.runs = tools.metrics.counter({
+      name: 'pharos_scheduler_runs_total',
+      help: 'Runs of schedules by kind and outcome.',
+      labels: ['kind', 'outcome'],
+    })
   }
 
   onApplicationBootstrap(): void {

@@ -35,7 +35,11 @@ interface Observed {
 }
 
 /** A tag that went away between listing and resolving is missing; every other failure ends the round. */
-async function resolveAll(client: RegistryClient, repository: ReturnType<typeof parseRepository>, tags: readonly string[]): Promise<Observed> {
+async function resolveAll(
+  client: RegistryClient,
+  repository: ReturnType<typeof parseRepository>,
+  tags: readonly string[],
+): Promise<Observed> {
   const result: Observed = { observed: [], missing: [] }
   const waiting = [...tags]
   const resolveNext = async (): Promise<void> => {

@@ -29,7 +29,12 @@ export async function startScriptedRegistry(handle: Handler, tls?: { key: string
   const sockets = new Set<Socket>()
   const requests: SeenRequest[] = []
   const listener: Handler = (request, response) => {
-    requests.push({ method: request.method ?? '', url: request.url ?? '', authorization: request.headers.authorization, range: request.headers.range })
+    requests.push({
+      method: request.method ?? '',
+      url: request.url ?? '',
+      authorization: request.headers.authorization,
+      range: request.headers.range,
+    })
     registry.handle(request, response)
   }
   const server: Server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener)
@@ -63,19 +68,36 @@ export interface TinyImage {
 /** Makes an image of random-free content; `change` bends its manifest before it is digested. */
 export function tinyImage(options: { layers?: Buffer[]; config?: object; change?: (manifest: TinyManifest) => void } = {}): TinyImage {
   const layers = options.layers ?? [gzipSync('first layer'), gzipSync('second layer '.repeat(2000))]
-  const config = Buffer.from(JSON.stringify({
-    os: 'linux', architecture: 'amd64', created: '2026-01-02T03:04:05Z', config: { Labels: { maintainer: 'someone' } },
-    rootfs: { type: 'layers', diff_ids: layers.map((layer) => digestOf(layer)) }, history: [{ created_by: 'ADD / /' }], ...options.config,
-  }))
+  const config = Buffer.from(
+    JSON.stringify({
+      os: 'linux',
+      architecture: 'amd64',
+      created: '2026-01-02T03:04:05Z',
+      config: { Labels: { maintainer: 'someone' } },
+      rootfs: { type: 'layers', diff_ids: layers.map((layer) => digestOf(layer)) },
+      history: [{ created_by: 'ADD / /' }],
+      ...options.config,
+    }),
+  )
   const manifest: TinyManifest = {
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(config), size: config.length },
-    layers: layers.map((layer) => ({ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: digestOf(layer), size: layer.length })),
+    layers: layers.map((layer) => ({
+      mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+      digest: digestOf(layer),
+      size: layer.length,
+    })),
   }
   options.change?.(manifest)
   const bytes = Buffer.from(JSON.stringify(manifest))
-  return { manifest: bytes, manifestDigest: digestOf(bytes), config, layers, blobs: new Map([config, ...layers].map((blob) => [digestOf(blob), blob])) }
+  return {
+    manifest: bytes,
+    manifestDigest: digestOf(bytes),
+    config,
+    layers,
+    blobs: new Map([config, ...layers].map((blob) => [digestOf(blob), blob])),
+  }
 }
 
 export interface TinyManifest {
