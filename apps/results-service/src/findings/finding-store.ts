@@ -83,7 +83,7 @@ export class FindingStore {
     await tx.query(
       `insert into finding (id, image_id, engine, first_seen_at, occurrence, package_id, vulnerability_id, match_id, severity, fix_state, risk, is_kev)
        select i, $1, $2, $3, o, p, v, m, s, f, r, k
-         from unnest($4::uuid[], $5::uuid[], $6::int8[], $7::int8[], $8::int8[], $9::int2[], $10::int2[], $11::real[], $12::bool[]) as t(i, o, p, v, m, s, f, r, k)`,
+         from unnest($4::uuid[], $5::uuid[], $6::int8[], $7::int8[], $8::int8[], $9::int2[], $10::int2[], $11::real[], $12::bool[]) as t(i, o, p, v, m, s, f, r, k) order by i`,
       [image.id, engineCode(engine), at, plainArray(ids), plainArray(appeared.map(({ occurrence }) => occurrence)), ...factColumns(appeared)],
     )
     return ids

@@ -15,7 +15,7 @@ export interface ReportedPackages {
   readonly count: number | null
   readonly hasChanged: boolean
   /** Where the package at a position of the report stands. */
-  at(position: number): { packageId: number; occurrence: string }
+  at(position: number): { packageId: number; isNewPackage: boolean; occurrence: string }
 }
 
 /** Names the places of packages. */
@@ -39,9 +39,12 @@ export class ReportImageStore {
   async storePackages(tx: Transaction, image: LockedImage, report: ScanReport, nameOccurrences: NameOccurrences): Promise<ReportedPackages> {
     const hashes = report.packages.map(packageHash)
     const occurrences = nameOccurrences(report.packages, hashes)
-    const ids = await this.packages.ensure(tx, report.packages, hashes)
+    const { ids, newIds } = await this.packages.ensure(tx, report.packages, hashes)
     const idOf = (position: number): number => ids.get(hashes[position] ?? '') ?? 0
-    const at = (position: number) => ({ packageId: idOf(position), occurrence: occurrences[position] ?? '' })
+    const at = (position: number) => {
+      const packageId = idOf(position)
+      return { packageId, isNewPackage: newIds.has(packageId), occurrence: occurrences[position] ?? '' }
+    }
     if (report.catalogue === null && report.packages.length === 0) return { hash: image.packagesHash, count: null, hasChanged: false, at }
     const isWhole = report.engines.every(({ status }) => status === 'complete')
     const stored = await this.imagePackages.store(tx, image.id, mergeOccurrences(report.packages, occurrences, idOf), { hash: image.packagesHash, isWhole })

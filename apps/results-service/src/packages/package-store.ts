@@ -6,15 +6,23 @@ import { plainArray, textArray } from '../ingest/array-parameter.js'
 import { contentHash } from '../inventory/content-hash.js'
 import { storedText } from '../inventory/stored-text.js'
 
+/** Where packages are stored. */
+export interface StoredPackages {
+  /** Ids by hash. */
+  readonly ids: ReadonlyMap<string, number>
+  /** Ids that this transaction has given: nothing else can refer to them yet. */
+  readonly newIds: ReadonlySet<number>
+}
+
 /** Packages as facts: stored once for all images, never changed. */
 @Injectable()
 export class PackageStore {
-  /** Ids of the packages by hash; those that are missing are inserted, in the order of their hashes. */
-  async ensure(tx: Transaction, packages: readonly ReportPackage[], hashes: readonly string[]): Promise<Map<string, number>> {
+  /** Makes sure that the packages are stored; those that are missing are inserted, in the order of their hashes. */
+  async ensure(tx: Transaction, packages: readonly ReportPackage[], hashes: readonly string[]): Promise<StoredPackages> {
     const wanted = new Map(hashes.map((hash, position) => [hash, packages[position]]))
     const known = await this.load(tx, [...wanted.keys()])
     const missing = [...wanted].filter(([hash]) => !known.has(hash)).sort(([one], [other]) => (one < other ? -1 : 1))
-    if (missing.length === 0) return known
+    if (missing.length === 0) return { ids: known, newIds: new Set() }
     const column = (of: (found: ReportPackage) => string | null): Buffer =>
       textArray(missing.map(([, found]) => (found === undefined ? null : storedOrNull(of(found)))))
     const inserted = await rows<IdRow>(
@@ -32,7 +40,7 @@ export class PackageStore {
     addIds(known, inserted)
     // What another transaction inserted meanwhile has committed by now: the insert waited for it.
     if (known.size < wanted.size) addIds(known, await this.query(tx, missing.map(([hash]) => hash)))
-    return known
+    return { ids: known, newIds: new Set(inserted.map(({ id }) => Number(id))) }
   }
 
   private async load(tx: Transaction, hashes: readonly string[]): Promise<Map<string, number>> {
