@@ -76,7 +76,7 @@ const faults: [string, RegExp, RegistryFault, Problem['code'][]][] = [
   ['sends garbage', /manifests/, { kind: 'garbage' }, ['registry-response-invalid', 'media-type-unsupported']],
   ['fails', /manifests/, { kind: 'status', status: 503 }, ['registry-server-error']],
   ['limits requests', /manifests/, { kind: 'status', status: 429, retryAfter: '1' }, ['registry-rate-limited']],
-  ['truncates a layer', /GET .*blobs/, { kind: 'truncate', afterBytes: 60 }, ['image-truncated']],
+  ['truncates a layer', /GET .*blobs/, { kind: 'truncate', afterBytes: 5 }, ['image-truncated']],
   ['serves a layer with a wrong digest', /GET .*blobs/, { kind: 'corrupt' }, ['image-digest-mismatch']],
   [
     'redirects to an internal address',
