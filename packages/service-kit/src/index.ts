@@ -54,7 +54,6 @@ export {
   CallerPrincipal,
   ForServices,
   ServiceAuthModule,
-  type ServiceCaller,
   ServiceGuard,
 } from './identity/service-auth.js'
 export {
@@ -64,7 +63,7 @@ export {
   type ServiceClientOptions,
   type StreamedAnswer,
 } from './identity/service-client.js'
-export { ServiceTokenSigner } from './identity/service-token.js'
+export { type ServiceCaller, ServiceTokenSigner } from './identity/service-token.js'
 export { type DrainOutcome, drain } from './lifecycle/drain.js'
 export { type BaseConfiguration, runService, type RunServiceOptions } from './lifecycle/run-service.js'
 export { currentLogContext, type LogContext, withLogContext } from './logging/log-context.js'

@@ -248,6 +248,15 @@ describe('a route for services', () => {
     })
   })
 
+  it('knows a token again, and lets it pass or not as before', async () => {
+    const worker = new ServiceTokenSigner('scanner-worker', workerKey).sign()
+    const gateway = new ServiceTokenSigner('api-gateway', gatewayKey).sign()
+    for (const token of [worker, gateway, worker, gateway]) {
+      expect((await whoami(token)).status).toBe(token === worker ? 200 : 403)
+      expect((await whoami(`${token}x`)).status).toBe(401)
+    }
+  })
+
   it('lets an allowed service pass, on behalf of somebody', async () => {
     const principal = { id: 'user:ana', name: 'Ana', kind: 'user' as const, roles: ['viewer' as const], scope: { repositories: null } }
     const token = new ServiceTokenSigner('scanner-worker', workerKey).sign(principal)

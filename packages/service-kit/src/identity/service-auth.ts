@@ -16,7 +16,8 @@ import { AuthGuard, PassportStrategy } from '@nestjs/passport'
 import { PharosError, type Principal } from '@pharos/contracts'
 import type { FastifyRequest } from 'fastify'
 import passportJwt from 'passport-jwt'
-import { SERVICE_TOKEN_AUDIENCE, ServiceTokenClaims, unverifiedKeyId } from './service-token.js'
+import { SERVICE_TOKEN_AUDIENCE, type ServiceCaller, ServiceTokenClaims, unverifiedKeyId } from './service-token.js'
+import { VerifiedTokens } from './verified-tokens.js'
 
 const { ExtractJwt, Strategy } = passportJwt
 
@@ -28,16 +29,17 @@ const SERVICE_KEYS = Symbol('pharos service keys')
 
 const ALLOWED_SERVICES = 'pharos:allowed-services'
 
-/** Who called: a service, perhaps on somebody's behalf. */
-export interface ServiceCaller {
-  readonly service: string
-  readonly principal?: Principal
-}
+type IdentifiedRequest = FastifyRequest & { serviceCaller?: ServiceCaller }
+
+const bearerOf = ExtractJwt.fromAuthHeaderAsBearerToken() as unknown as (request: FastifyRequest) => string | null
 
 /** Checks the token of a calling service with the secret that its `kid` names. */
 @Injectable()
 class ServiceTokenStrategy extends PassportStrategy(Strategy, SERVICE_STRATEGY) {
-  constructor(@Inject(SERVICE_KEYS) keys: ReadonlyMap<string, string>) {
+  constructor(
+    @Inject(SERVICE_KEYS) keys: ReadonlyMap<string, string>,
+    private readonly verified: VerifiedTokens,
+  ) {
     // Given a text, jsonwebtoken first tries to read a public key from it, which costs more than all the rest of a request.
     const secrets = new Map([...keys].map(([service, key]) => [service, createSecretKey(Buffer.from(key))]))
     super({
@@ -58,10 +60,12 @@ class ServiceTokenStrategy extends PassportStrategy(Strategy, SERVICE_STRATEGY) 
   /** Called with verified claims. A service that knows its own secret could still name another as issuer: both must agree. */
   validate(request: FastifyRequest, payload: unknown): ServiceCaller | false {
     const claims = ServiceTokenClaims.safeParse(payload)
-    const token = ExtractJwt.fromAuthHeaderAsBearerToken()(request as never)
+    const token = bearerOf(request)
     if (!claims.success || token === null || unverifiedKeyId(token) !== claims.data.iss) return false
-    const { iss, principal } = claims.data
-    return principal === undefined ? { service: iss } : { service: iss, principal }
+    const { iss, principal, exp } = claims.data
+    const caller = principal === undefined ? { service: iss } : { service: iss, principal }
+    this.verified.keep(token, caller, exp)
+    return caller
   }
 }
 
@@ -73,12 +77,15 @@ export function AllowServices(...services: [string, ...string[]]) {
 /** Lets only known services pass, and of them only those that `@AllowServices` names. */
 @Injectable()
 export class ServiceGuard extends AuthGuard(SERVICE_STRATEGY) implements CanActivate {
-  constructor(private readonly reflector: Reflector) {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly verified: VerifiedTokens,
+  ) {
     super({ property: 'serviceCaller' })
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    await super.canActivate(context)
+    await this.identify(context)
     const allowed = this.reflector.getAllAndOverride<readonly string[] | undefined>(ALLOWED_SERVICES, [
       context.getHandler(),
       context.getClass(),
@@ -86,6 +93,14 @@ export class ServiceGuard extends AuthGuard(SERVICE_STRATEGY) implements CanActi
     const { service } = callerOf(context)
     if (allowed !== undefined && !allowed.includes(service)) throw new PharosError('forbidden', `The service ${service} may not call this.`)
     return true
+  }
+
+  private async identify(context: ExecutionContext): Promise<void> {
+    const request = context.switchToHttp().getRequest<IdentifiedRequest>()
+    const token = bearerOf(request)
+    const known = token === null ? undefined : this.verified.find(token)
+    if (known === undefined) await super.canActivate(context)
+    else request.serviceCaller = known
   }
 
   override handleRequest<T>(error: unknown, caller: T | false | null): T {
@@ -103,7 +118,7 @@ export function ForServices(...services: [string, ...string[]]) {
 }
 
 function callerOf(context: ExecutionContext): ServiceCaller {
-  const request = context.switchToHttp().getRequest<FastifyRequest & { serviceCaller?: ServiceCaller }>()
+  const request = context.switchToHttp().getRequest<IdentifiedRequest>()
   if (request.serviceCaller === undefined) throw new PharosError('unauthenticated', 'No service has been identified.')
   return request.serviceCaller
 }
@@ -125,8 +140,8 @@ export class ServiceAuthModule {
     return {
       module: ServiceAuthModule,
       global: true,
-      providers: [{ provide: SERVICE_KEYS, useValue: keys }, ServiceTokenStrategy, ServiceGuard],
-      exports: [ServiceGuard],
+      providers: [{ provide: SERVICE_KEYS, useValue: keys }, VerifiedTokens, ServiceTokenStrategy, ServiceGuard],
+      exports: [ServiceGuard, VerifiedTokens],
     }
   }
 }

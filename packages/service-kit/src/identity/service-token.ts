@@ -23,6 +23,12 @@ export const ServiceTokenClaims = z.object({
 })
 export type ServiceTokenClaims = z.infer<typeof ServiceTokenClaims>
 
+/** Who called: a service, perhaps on somebody's behalf. */
+export interface ServiceCaller {
+  readonly service: string
+  readonly principal?: Principal
+}
+
 interface CachedToken {
   readonly token: string
   readonly renewAtMs: number
