@@ -47,7 +47,8 @@ function isContinuation(answer: HttpAnswer, offsetBytes: number): boolean {
   return answer.status === 206 && new RegExp(`^bytes ${offsetBytes}-\\d+/(\\d+|\\*)$`).test(answer.header('content-range') ?? '')
 }
 
-async function readInto(writer: BlobWriter, session: RegistrySession, download: BlobDownload): Promise<void> {
+/** `onHead` is called once the registry has begun to answer: what breaks after that is the blob, not the way to the registry. */
+async function readInto(writer: BlobWriter, session: RegistrySession, download: BlobDownload, onHead: () => void): Promise<void> {
   const resumeAt = writer.offsetBytes
   const request = requestFor(session, download, resumeAt > 0 ? { Range: `bytes=${resumeAt}-` } : {})
   const answer = await session.send(request)
@@ -72,6 +73,7 @@ async function readInto(writer: BlobWriter, session: RegistrySession, download: 
       `The registry has ${writer.offsetBytes + length} bytes for the blob ${download.digest}, the manifest states ${download.sizeBytes}.`,
     )
   }
+  onHead()
   for await (const chunk of readBody(answer, download)) {
     await writer.write(chunk)
     download.onBytes?.(chunk.length)
@@ -87,15 +89,18 @@ export async function downloadBlob(writer: BlobWriter, session: RegistrySession,
   let brokenCount = 0
   for (;;) {
     const before = writer.offsetBytes
+    let hasHead = false
     try {
-      await readInto(writer, session, download)
+      await readInto(writer, session, download, () => {
+        hasHead = true
+      })
       return
     } catch (error) {
       if (!(error instanceof PharosError) || error.code !== 'registry-unreachable') throw error
       brokenCount += 1
       const hasAdvanced = writer.offsetBytes > before
       if (hasAdvanced && brokenCount <= BROKEN_CONNECTION_LIMIT) continue
-      if (writer.offsetBytes === 0) throw error
+      if (!hasHead && writer.offsetBytes === 0) throw error
       throw registryProblem(
         'image-truncated',
         `The blob ${download.digest} broke off after ${writer.offsetBytes} of ${download.sizeBytes} bytes.`,

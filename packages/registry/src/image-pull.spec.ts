@@ -176,6 +176,16 @@ describe('pull', () => {
       'image-truncated',
     ],
     [
+      'resets the connection before the first byte of a layer',
+      image,
+      (_request, response) => {
+        response.writeHead(200, { 'content-length': lastLayer.length }).flushHeaders()
+        // A reset takes with it what the client has not read yet.
+        setTimeout(() => response.socket?.resetAndDestroy(), 50)
+      },
+      'image-truncated',
+    ],
+    [
       'ends a layer early without stating its length',
       image,
       (_request, response) => {
