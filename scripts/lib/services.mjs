@@ -38,7 +38,7 @@ export function servicePlans(settings) {
     PHAROS_REDIS_URL: settings.redisUrl,
   })
   return {
-    results: plan(home, 'results-service', ports.results, resultsEnvironment(settings)),
+    results: plan(home, 'results-service', ports.results, resultsEnvironment(settings), youngReports),
     others: [
       plan(home, 'scanner-worker', ports.worker, { ...caller('scanner-worker'), PHAROS_CACHE_DIR: join(home, 'cache', 'scanner-worker') }),
       plan(home, 'scheduler', ports.scheduler, {
@@ -70,12 +70,25 @@ function resultsEnvironment({ databaseUrl, redisUrl, adminToken, secrets }) {
   }
 }
 
-/** @param {string} home @param {string} name @param {number} port @param {Record<string, string>} environment @returns {ProcessPlan} */
-function plan(home, name, port, environment) {
+/**
+ * Reports are large and die when they are stored. With Node's 16 MiB for what is new, several at once are copied again and
+ * again by the collector, which costs up to a quarter of the CPU time of storing them.
+ */
+const youngReports = ['--max-semi-space-size=64']
+
+/**
+ * @param {string} home
+ * @param {string} name
+ * @param {number} port
+ * @param {Record<string, string>} environment
+ * @param {readonly string[]} [nodeArguments]
+ * @returns {ProcessPlan}
+ */
+function plan(home, name, port, environment, nodeArguments = []) {
   return {
     name,
     program: process.execPath,
-    args: ['--enable-source-maps', join(root, 'apps', name, 'dist/main.js')],
+    args: [...nodeArguments, '--enable-source-maps', join(root, 'apps', name, 'dist/main.js')],
     cwd: root,
     environment: { ...common(home, port), ...environment },
     logPath: join(home, 'logs', `${name}.log`),
