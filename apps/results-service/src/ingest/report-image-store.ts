@@ -36,7 +36,12 @@ export class ReportImageStore {
   }
 
   /** Stores the packages and where they stand. A report without a catalogue says nothing of them. */
-  async storePackages(tx: Transaction, image: LockedImage, report: ScanReport, nameOccurrences: NameOccurrences): Promise<ReportedPackages> {
+  async storePackages(
+    tx: Transaction,
+    image: LockedImage,
+    report: ScanReport,
+    nameOccurrences: NameOccurrences,
+  ): Promise<ReportedPackages> {
     const hashes = report.packages.map(packageHash)
     const occurrences = nameOccurrences(report.packages, hashes)
     const { ids, newIds } = await this.packages.ensure(tx, report.packages, hashes)
@@ -47,12 +52,21 @@ export class ReportImageStore {
     }
     if (report.catalogue === null && report.packages.length === 0) return { hash: image.packagesHash, count: null, hasChanged: false, at }
     const isWhole = report.engines.every(({ status }) => status === 'complete')
-    const stored = await this.imagePackages.store(tx, image.id, mergeOccurrences(report.packages, occurrences, idOf), { hash: image.packagesHash, isWhole })
+    const stored = await this.imagePackages.store(tx, image.id, mergeOccurrences(report.packages, occurrences, idOf), {
+      hash: image.packagesHash,
+      isWhole,
+    })
     return { ...stored, hasChanged: image.packagesHash !== null && image.packagesHash !== stored.hash, at }
   }
 
   /** Stores what the report says of the image. `scannedAt` is null when no engine had a good result. */
-  async storeImage(tx: Transaction, imageId: number, report: ScanReport, packages: ReportedPackages, scannedAt: Date | null): Promise<void> {
+  async storeImage(
+    tx: Transaction,
+    imageId: number,
+    report: ScanReport,
+    packages: ReportedPackages,
+    scannedAt: Date | null,
+  ): Promise<void> {
     const { config, distro, catalogue } = report
     await tx.query(
       `update image set
@@ -62,9 +76,16 @@ export class ReportImageStore {
          max_risk = coalesce((select max(max_risk) from image_summary where image_id = $1), 0)
        where id = $1`,
       [
-        imageId, packages.hash, packages.count, distro && storedText(distro.versionId === null ? distro.id : `${distro.id} ${distro.versionId}`),
-        jsonOrNull(config?.labels), jsonOrNull(config?.history), jsonOrNull(config?.diffIds), timestampOrNull(config?.createdAt ?? null),
-        jsonOrNull(catalogue ?? undefined), scannedAt,
+        imageId,
+        packages.hash,
+        packages.count,
+        distro && storedText(distro.versionId === null ? distro.id : `${distro.id} ${distro.versionId}`),
+        jsonOrNull(config?.labels),
+        jsonOrNull(config?.history),
+        jsonOrNull(config?.diffIds),
+        timestampOrNull(config?.createdAt ?? null),
+        jsonOrNull(catalogue ?? undefined),
+        scannedAt,
       ],
     )
   }

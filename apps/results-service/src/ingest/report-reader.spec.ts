@@ -38,7 +38,10 @@ describe('reading a report', () => {
     ['is of another version', gzip(JSON.stringify({ ...scanReport('shop'), reportVersion: 2 }))],
     ['names an unknown engine', gzip(JSON.stringify({ ...scanReport('shop'), engines: [{ engine: 'other' }] }))],
     ['has no engine', gzip(JSON.stringify({ ...scanReport('shop'), engines: [] }))],
-    ['has a digest that is none', gzip(JSON.stringify({ ...scanReport('shop'), image: { ...scanReport('shop').image, digest: 'sha256:x' } }))],
+    [
+      'has a digest that is none',
+      gzip(JSON.stringify({ ...scanReport('shop'), image: { ...scanReport('shop').image, digest: 'sha256:x' } })),
+    ],
   ])('refuses one that %s', async (_case, bytes) => {
     await expect(readReport(bytes, limits)).rejects.toMatchObject({ code: 'report-invalid' })
   })

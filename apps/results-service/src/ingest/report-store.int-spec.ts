@@ -1,6 +1,17 @@
+import { randomUUID } from 'node:crypto'
 import type { EngineReport, ScanReport } from '@pharos/contracts'
+import { pollUntil } from '@pharos/service-kit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { debPackage, digestOf, engineReport, match, resolvedImage, scanReport, simpleReport, vulnerability } from './__tests__/report-builder.js'
+import {
+  debPackage,
+  digestOf,
+  engineReport,
+  match,
+  resolvedImage,
+  scanReport,
+  simpleReport,
+  vulnerability,
+} from './__tests__/report-builder.js'
 import { createInventory, type InventoryHarness } from './__tests__/inventory-harness.js'
 
 let inventory: InventoryHarness
@@ -11,7 +22,14 @@ beforeEach(() => inventory.clear())
 afterAll(() => inventory.results.close())
 
 interface FindingRow {
-  id: string; package: string; vulnerability: string; is_open: boolean; severity: number; risk: number; last_seen_at: Date | null; first_seen_at: Date
+  id: string
+  package: string
+  vulnerability: string
+  is_open: boolean
+  severity: number
+  risk: number
+  last_seen_at: Date | null
+  first_seen_at: Date
 }
 
 function findings(image = 'shop'): Promise<FindingRow[]> {
@@ -23,7 +41,8 @@ function findings(image = 'shop'): Promise<FindingRow[]> {
   )
 }
 
-const openNames = async (image?: string) => (await findings(image)).filter((row) => row.is_open).map((row) => `${row.package} ${row.vulnerability}`)
+const openNames = async (image?: string) =>
+  (await findings(image)).filter((row) => row.is_open).map((row) => `${row.package} ${row.vulnerability}`)
 
 async function countOf(table: string): Promise<number> {
   const [row] = await inventory.query<{ count: string }>(`select count(*) from ${table}`)
@@ -33,7 +52,11 @@ async function countOf(table: string): Promise<number> {
 describe('ingest of a report', () => {
   it('stores facts once and answers what each engine said', async () => {
     const stored = await inventory.ingest(simpleReport('shop', ['tar', 'zlib'], ['CVE-1', 'CVE-2']))
-    expect(stored).toMatchObject({ state: 'succeeded', outcome: 'stored', outcomes: [{ engine: 'grype', status: 'complete', findingCount: 4 }] })
+    expect(stored).toMatchObject({
+      state: 'succeeded',
+      outcome: 'stored',
+      outcomes: [{ engine: 'grype', status: 'complete', findingCount: 4 }],
+    })
     expect(stored.events.map((event) => event.type)).toEqual(['image.scanned', 'findings.changed'])
     await inventory.ingest(simpleReport('other', ['tar', 'zlib'], ['CVE-1', 'CVE-2']))
     expect(await countOf('package')).toBe(2)
@@ -46,7 +69,8 @@ describe('ingest of a report', () => {
   it('touches no finding, package or match when nothing has changed', async () => {
     const report = simpleReport('shop', ['tar', 'zlib'], ['CVE-1', 'CVE-2'])
     await inventory.ingest(report)
-    const state = () => inventory.query(`select 'f', id::text, xmin::text from finding union all select 'm', id::text, xmin::text from package_match
+    const state = () =>
+      inventory.query(`select 'f', id::text, xmin::text from finding union all select 'm', id::text, xmin::text from package_match
       union all select 'p', id::text, xmin::text from package union all select 'o', occurrence::text, xmin::text from image_package
       union all select 'v', id::text, xmin::text from vulnerability order by 1, 2`)
     const before = await state()
@@ -60,17 +84,29 @@ describe('ingest of a report', () => {
     await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-1', 'CVE-2']))
     const [first, second] = await findings()
     await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-1']))
-    expect((await findings()).map((row) => [row.id, row.is_open])).toEqual([[first?.id, true], [second?.id, false]])
+    expect((await findings()).map((row) => [row.id, row.is_open])).toEqual([
+      [first?.id, true],
+      [second?.id, false],
+    ])
     expect((await findings())[1]?.last_seen_at).toEqual(second?.first_seen_at)
     await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-1', 'CVE-2']))
-    expect((await findings()).map((row) => [row.id, row.is_open])).toEqual([[first?.id, true], [second?.id, true]])
+    expect((await findings()).map((row) => [row.id, row.is_open])).toEqual([
+      [first?.id, true],
+      [second?.id, true],
+    ])
     const events = await inventory.query('select kind, finding_id from finding_event order by id')
-    expect(events).toEqual([{ kind: 'gone', finding_id: second?.id }, { kind: 'appeared', finding_id: second?.id }])
+    expect(events).toEqual([
+      { kind: 'gone', finding_id: second?.id },
+      { kind: 'appeared', finding_id: second?.id },
+    ])
   })
 
   it('a partial result adds and refreshes, and closes nothing', async () => {
     await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-1']))
-    const partial: Partial<EngineReport> = { status: 'partial', reasons: [{ code: 'engine-failed', detail: 'the matcher of Go modules failed' }] }
+    const partial: Partial<EngineReport> = {
+      status: 'partial',
+      reasons: [{ code: 'engine-failed', detail: 'the matcher of Go modules failed' }],
+    }
     const stored = await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-2'], partial))
     expect(stored.state).toBe('partial')
     expect(await openNames()).toEqual(['tar CVE-1', 'tar CVE-2'])
@@ -86,30 +122,69 @@ describe('ingest of a report', () => {
 
   it.each(['failed', 'unavailable'] as const)('an engine that is %s keeps its last good result, marked', async (status) => {
     await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-1']))
-    const good = (await inventory.images.latestResult(inventory.results.database.runner, { digest: digestOf('shop'), engines: ['grype'] }))[0]
-    const report = scanReport('shop', { catalogue: null, engines: [engineReport({ status, engineVersion: null, database: null, reasons: [{ code: 'engine-crashed', detail: 'it died' }] })] })
+    const good = (
+      await inventory.images.latestResult(inventory.results.database.runner, { digest: digestOf('shop'), engines: ['grype'] })
+    )[0]
+    const report = scanReport('shop', {
+      catalogue: null,
+      engines: [engineReport({ status, engineVersion: null, database: null, reasons: [{ code: 'engine-crashed', detail: 'it died' }] })],
+    })
     const stored = await inventory.ingest(report)
     expect(stored).toMatchObject({ state: 'partial', outcomes: [{ status, findingCount: 0 }] })
     expect(await openNames()).toEqual(['tar CVE-1'])
-    const [latest] = await inventory.images.latestResult(inventory.results.database.runner, { digest: digestOf('shop'), engines: ['grype'] })
-    expect(latest).toMatchObject({ lastAttemptFailed: true, scannedAt: good?.scannedAt, outcome: { status: 'complete', findingCount: 1, reasons: [{ code: 'engine-crashed' }] } })
+    const [latest] = await inventory.images.latestResult(inventory.results.database.runner, {
+      digest: digestOf('shop'),
+      engines: ['grype'],
+    })
+    expect(latest).toMatchObject({
+      lastAttemptFailed: true,
+      scannedAt: good?.scannedAt,
+      outcome: { status: 'complete', findingCount: 1, reasons: [{ code: 'engine-crashed' }] },
+    })
     const [image] = await inventory.query('select package_count, last_scanned_at from image')
     expect(image).toEqual({ package_count: 1, last_scanned_at: good?.scannedAt })
   })
 
   it('an engine that has only ever failed never looks clean', async () => {
-    await inventory.ingest(scanReport('shop', { catalogue: null, engines: [engineReport({ status: 'failed', reasons: [{ code: 'engine-failed', detail: 'no' }] })] }))
-    const [latest] = await inventory.images.latestResult(inventory.results.database.runner, { digest: digestOf('shop'), engines: ['grype'] })
+    await inventory.ingest(
+      scanReport('shop', {
+        catalogue: null,
+        engines: [engineReport({ status: 'failed', reasons: [{ code: 'engine-failed', detail: 'no' }] })],
+      }),
+    )
+    const [latest] = await inventory.images.latestResult(inventory.results.database.runner, {
+      digest: digestOf('shop'),
+      engines: ['grype'],
+    })
     expect(latest).toMatchObject({ scannedAt: null, lastAttemptFailed: true, outcome: { status: 'failed' } })
   })
 
   it('a report of another generation than the active one delivers its catalogue only', async () => {
-    const generation = { id: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e', engine: 'grype', schemaVersion: 'v6', builtAt: null, checksum: 'a'.repeat(64), sizeBytes: 1, isSample: false, isStale: true } as const
-    const database = { generationId: '0190d7a2-6c1e-7d5b-8b0a-000000000000', schemaVersion: 'v6', builtAt: null, checksum: null, isSample: false, isStale: false }
+    const generation = {
+      id: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e',
+      engine: 'grype',
+      schemaVersion: 'v6',
+      builtAt: null,
+      checksum: 'a'.repeat(64),
+      sizeBytes: 1,
+      isSample: false,
+      isStale: true,
+    } as const
+    const database = {
+      generationId: '0190d7a2-6c1e-7d5b-8b0a-000000000000',
+      schemaVersion: 'v6',
+      builtAt: null,
+      checksum: null,
+      isSample: false,
+      isStale: false,
+    }
     const late = await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-1'], { database }), [generation])
     expect(late).toMatchObject({ outcome: 'catalogue-only', outcomes: [] })
     expect([await countOf('finding'), await countOf('image_package')]).toEqual([0, 1])
-    const inTime = await inventory.ingest(simpleReport('shop', ['tar'], ['CVE-1'], { database: { ...database, generationId: generation.id } }), [generation])
+    const inTime = await inventory.ingest(
+      simpleReport('shop', ['tar'], ['CVE-1'], { database: { ...database, generationId: generation.id } }),
+      [generation],
+    )
     expect(inTime).toMatchObject({ outcome: 'stored', outcomes: [{ database: { isStale: true, checksum: generation.checksum } }] })
   })
 
@@ -117,9 +192,26 @@ describe('ingest of a report', () => {
     const inGeneration = (id: string, fixVersions: string[]): ScanReport =>
       scanReport('shop', {
         packages: [debPackage('tar')],
-        engines: [engineReport({ database: { generationId: id, schemaVersion: 'v6', builtAt: null, checksum: null, isSample: false, isStale: false }, vulnerabilities: [vulnerability('CVE-1')], matches: [match(0, 0, { fixVersions })] })],
+        engines: [
+          engineReport({
+            database: { generationId: id, schemaVersion: 'v6', builtAt: null, checksum: null, isSample: false, isStale: false },
+            vulnerabilities: [vulnerability('CVE-1')],
+            matches: [match(0, 0, { fixVersions })],
+          }),
+        ],
       })
-    const active = (id: string) => [{ id, engine: 'grype' as const, schemaVersion: 'v6', builtAt: null, checksum: 'a'.repeat(64), sizeBytes: 1, isSample: false, isStale: false }]
+    const active = (id: string) => [
+      {
+        id,
+        engine: 'grype' as const,
+        schemaVersion: 'v6',
+        builtAt: null,
+        checksum: 'a'.repeat(64),
+        sizeBytes: 1,
+        isSample: false,
+        isStale: false,
+      },
+    ]
     const [one, two] = ['0190d7a2-6c1e-7d5b-8b0a-000000000001', '0190d7a2-6c1e-7d5b-8b0a-000000000002'] as const
     await inventory.ingest(inGeneration(one, []), active(one))
     await inventory.ingest(inGeneration(two, ['2.0']), active(two))
@@ -127,13 +219,34 @@ describe('ingest of a report', () => {
       { since_generation: one, until_generation: two, is_open: false },
       { since_generation: two, until_generation: null, is_open: true },
     ])
-    const [joined] = await inventory.query<{ is_open: boolean }>('select m.is_open from finding f join package_match m on m.id = f.match_id')
+    const [joined] = await inventory.query<{ is_open: boolean }>(
+      'select m.is_open from finding f join package_match m on m.id = f.match_id',
+    )
     expect(joined).toEqual({ is_open: true })
   })
 
   it('secrets and misconfigurations are closed by a whole result and not by a partial one', async () => {
-    const secret = { rule: 'private-key', category: 'AsymmetricPrivateKey', title: 'Key', severity: 'high', path: '/app/key.pem', startLine: 1, endLine: 1, masked: '****', layer: null } as const
-    const misconfiguration = { check: 'DS-0002', title: 'root', description: '', message: 'USER', resolution: '', severity: 'medium', target: 'Dockerfile', urls: [] } as const
+    const secret = {
+      rule: 'private-key',
+      category: 'AsymmetricPrivateKey',
+      title: 'Key',
+      severity: 'high',
+      path: '/app/key.pem',
+      startLine: 1,
+      endLine: 1,
+      masked: '****',
+      layer: null,
+    } as const
+    const misconfiguration = {
+      check: 'DS-0002',
+      title: 'root',
+      description: '',
+      message: 'USER',
+      resolution: '',
+      severity: 'medium',
+      target: 'Dockerfile',
+      urls: [],
+    } as const
     const trivy = (change: object) => scanReport('shop', { engines: [engineReport({ engine: 'trivy', ...change })] })
     const stored = await inventory.ingest(trivy({ secrets: [secret, secret], misconfigurations: [misconfiguration] }))
     expect(stored.events).toContainEqual({ type: 'findings.changed', digest: digestOf('shop'), engine: 'trivy', appeared: 3, gone: 0 })
@@ -147,8 +260,13 @@ describe('ingest of a report', () => {
   it('a tag that moves keeps its history and leads to one image', async () => {
     const reference = { registry: 'registry.example', repository: 'team-a/shop', tag: 'v1' }
     for (const name of ['old', 'new', 'new']) await inventory.ingest(scanReport(name, { image: resolvedImage(name, { reference }) }))
-    const references = await inventory.query('select i.digest, r.until is null as is_current from image_reference r join image i on i.id = r.image_id order by r.id')
-    expect(references).toEqual([{ digest: digestOf('old'), is_current: false }, { digest: digestOf('new'), is_current: true }])
+    const references = await inventory.query(
+      'select i.digest, r.until is null as is_current from image_reference r join image i on i.id = r.image_id order by r.id',
+    )
+    expect(references).toEqual([
+      { digest: digestOf('old'), is_current: false },
+      { digest: digestOf('new'), is_current: true },
+    ])
   })
 })
 
@@ -156,7 +274,12 @@ describe('ids of findings', () => {
   const report = (id: string, canonicalId: string, severity: 'low' | 'critical' = 'low') =>
     scanReport('shop', {
       packages: [debPackage('lodash', { type: 'npm' })],
-      engines: [engineReport({ vulnerabilities: [vulnerability(id, { canonicalId, aliases: [id, canonicalId], severity })], matches: [match(0, 0)] })],
+      engines: [
+        engineReport({
+          vulnerabilities: [vulnerability(id, { canonicalId, aliases: [id, canonicalId], severity })],
+          matches: [match(0, 0)],
+        }),
+      ],
     })
 
   it('survive a new rating, a gained CVE and another version of the engine', async () => {
@@ -173,7 +296,12 @@ describe('ids of findings', () => {
     const both = (canonicalId: string) =>
       scanReport('shop', {
         packages: [debPackage('lodash')],
-        engines: [engineReport({ vulnerabilities: [vulnerability('GHSA-1', { canonicalId }), vulnerability('CVE-1', { namespace: 'nvd:cpe' })], matches: [match(0, 0), match(0, 1)] })],
+        engines: [
+          engineReport({
+            vulnerabilities: [vulnerability('GHSA-1', { canonicalId }), vulnerability('CVE-1', { namespace: 'nvd:cpe' })],
+            matches: [match(0, 0), match(0, 1)],
+          }),
+        ],
       })
     await inventory.ingest(both('GHSA-1'))
     expect(await openNames()).toHaveLength(2)
@@ -187,8 +315,15 @@ describe('ids of findings', () => {
   })
 
   it('tell several versions in one place apart', async () => {
-    const versions = ['4.17.20', '4.17.15'].map((version) => debPackage('lodash', { version, locations: [{ path: '/app/package-lock.json', layer: null }] }))
-    const stored = await inventory.ingest(scanReport('shop', { packages: versions, engines: [engineReport({ vulnerabilities: [vulnerability('CVE-1')], matches: [match(0, 0), match(1, 0)] })] }))
+    const versions = ['4.17.20', '4.17.15'].map((version) =>
+      debPackage('lodash', { version, locations: [{ path: '/app/package-lock.json', layer: null }] }),
+    )
+    const stored = await inventory.ingest(
+      scanReport('shop', {
+        packages: versions,
+        engines: [engineReport({ vulnerabilities: [vulnerability('CVE-1')], matches: [match(0, 0), match(1, 0)] })],
+      }),
+    )
     expect(stored.outcomes[0]?.findingCount).toBe(2)
     expect(await countOf('image_package')).toBe(2)
   })
@@ -199,13 +334,24 @@ describe('odd reports', () => {
     const long = 'x'.repeat(60_000)
     const odd = [
       debPackage(long, { version: long, purl: `pkg:generic/${long}`, locations: [{ path: `/${long}`, layer: null }] }),
-      debPackage('nul\0name', { version: '1\0', locations: [{ path: '/a\0b', layer: null }], licenses: ['\uD800'], upstreams: [{ name: 'u\0', version: '\uDFFF' }] }),
+      debPackage('nul\0name', {
+        version: '1\0',
+        locations: [{ path: '/a\0b', layer: null }],
+        licenses: ['\uD800'],
+        upstreams: [{ name: 'u\0', version: '\uDFFF' }],
+      }),
       debPackage('"quotes", {braces} \\ and $1', { version: 'null' }),
     ]
     const ids = [long, 'CVE\0', '\uE000']
     const report = scanReport('odd', {
-      packages: odd, distro: { id: 'd\0', versionId: '\uD800', prettyName: null },
-      engines: [engineReport({ vulnerabilities: ids.map((id) => vulnerability(id, { description: `\0${id}`, severityGiven: '\0', namespace: id })), matches: odd.map((_package, position) => match(position, position, { fixVersions: ['\0'] })) })],
+      packages: odd,
+      distro: { id: 'd\0', versionId: '\uD800', prettyName: null },
+      engines: [
+        engineReport({
+          vulnerabilities: ids.map((id) => vulnerability(id, { description: `\0${id}`, severityGiven: '\0', namespace: id })),
+          matches: odd.map((_package, position) => match(position, position, { fixVersions: ['\0'] })),
+        }),
+      ],
     })
     const stored = await inventory.ingest(report)
     expect(stored.outcomes[0]?.findingCount).toBe(3)
@@ -217,8 +363,15 @@ describe('odd reports', () => {
   it('refuses a match that names a package that is not there, and a report of another image', async () => {
     const report = scanReport('shop', { engines: [engineReport({ vulnerabilities: [vulnerability('CVE-1')], matches: [match(0, 0)] })] })
     await expect(inventory.ingest(report)).rejects.toMatchObject({ code: 'report-invalid' })
-    const other = { report: scanReport('shop'), run: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000001', digest: digestOf('other') }, attempt: { id: '1' }, activeGenerations: [] }
-    await expect(inventory.results.database.inTransaction((tx) => inventory.reports.store(tx, other))).rejects.toMatchObject({ code: 'report-invalid' })
+    const other = {
+      report: scanReport('shop'),
+      run: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000001', digest: digestOf('other') },
+      attempt: { id: '1' },
+      activeGenerations: [],
+    }
+    await expect(inventory.results.database.inTransaction((tx) => inventory.reports.store(tx, other))).rejects.toMatchObject({
+      code: 'report-invalid',
+    })
     expect(await countOf('image')).toBe(0)
   })
 })
@@ -229,12 +382,18 @@ describe('parallel ingests', () => {
     const ids = Array.from({ length: 12 }, (_value, index) => `CVE-${index}`)
     const reports = Array.from({ length: 16 }, (_value, index) => {
       const image = `image-${index % 10}`
-      return simpleReport(image, packages.slice(index % 10, (index % 10) + 15).reverse(), [...ids].sort(() => (index % 2) - 0.5))
+      return simpleReport(
+        image,
+        packages.slice(index % 10, (index % 10) + 15).reverse(),
+        [...ids].sort(() => (index % 2) - 0.5),
+      )
     })
     const queue = [...reports]
-    await Promise.all(Array.from({ length: 8 }, async () => {
-      for (let report = queue.pop(); report !== undefined; report = queue.pop()) await inventory.ingest(report)
-    }))
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        for (let report = queue.pop(); report !== undefined; report = queue.pop()) await inventory.ingest(report)
+      }),
+    )
     expect(await countOf('image')).toBe(10)
     expect(await countOf('package')).toBe(24)
     expect(await countOf('vulnerability')).toBe(12)
@@ -243,4 +402,33 @@ describe('parallel ingests', () => {
     expect(await countOf('finding where is_open')).toBe(10 * 15 * 12)
     expect(await inventory.query('select distinct high from image_summary')).toEqual([{ high: 180 }])
   })
+
+  it('share a match of a known package that both of them bring', async () => {
+    await inventory.ingest(simpleReport('seed', ['tar'], ['CVE-1', 'CVE-2'], { matches: [match(0, 0)] }))
+    const report = simpleReport('one', ['tar'], ['CVE-1', 'CVE-2'])
+    const held = deferred()
+    const stored = deferred()
+    const first = inventory.results.database.inTransaction(async (tx) => {
+      await inventory.reports.store(tx, { report, run: { id: randomUUID(), digest: report.image.digest }, attempt: { id: randomUUID() }, activeGenerations: [] })
+      stored.resolve()
+      await held.promise
+    })
+    await stored.promise
+    const second = inventory.ingest(simpleReport('two', ['tar'], ['CVE-1', 'CVE-2']))
+    await pollUntil(async () => ((await inventory.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).length > 0 ? true : undefined), {
+      timeoutMs: 20_000, what: 'the second report to wait for the first',
+    })
+    held.resolve()
+    await Promise.all([first, second])
+    expect(await countOf('package_match')).toBe(2)
+    expect(await countOf('finding f join package_match m on m.id = f.match_id and m.vulnerability_id = f.vulnerability_id and m.is_open')).toBe(5)
+  })
 })
+
+function deferred(): { readonly promise: Promise<void>; resolve(): void } {
+  let settle = (): void => undefined
+  const promise = new Promise<void>((resolve) => {
+    settle = resolve
+  })
+  return { promise, resolve: () => settle() }
+}

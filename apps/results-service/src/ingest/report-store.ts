@@ -1,5 +1,13 @@
 import { Injectable } from '@nestjs/common'
-import { type EngineOutcome, type EngineReport, type EventBody, type GenerationRef, PharosError, type ReportAnswer, type ScanReport } from '@pharos/contracts'
+import {
+  type EngineOutcome,
+  type EngineReport,
+  type EventBody,
+  type GenerationRef,
+  PharosError,
+  type ReportAnswer,
+  type ScanReport,
+} from '@pharos/contracts'
 import type { z } from 'zod'
 import { type Clock, InjectClock } from '@pharos/service-kit'
 import type { Transaction } from '../database/transaction.js'
@@ -76,8 +84,16 @@ export class ReportStore {
     }
     const good = report.engines.filter(isGood)
     const ingest: Ingest = {
-      tx, image: { id: image.id, digest: report.image.digest }, runId: run.id, at, packages, generations: activeGenerations,
-      vulnerabilities: await this.vulnerabilities.ensure(tx, good.flatMap((engine) => engine.vulnerabilities)),
+      tx,
+      image: { id: image.id, digest: report.image.digest },
+      runId: run.id,
+      at,
+      packages,
+      generations: activeGenerations,
+      vulnerabilities: await this.vulnerabilities.ensure(
+        tx,
+        good.flatMap((engine) => engine.vulnerabilities),
+      ),
       former: await this.results.former(tx, image.id),
     }
     const outcomes: EngineOutcome[] = []
@@ -88,7 +104,12 @@ export class ReportStore {
       events.push(...stored.events)
     }
     await this.images.storeImage(tx, image.id, report, packages, good.length > 0 ? at : null)
-    events.unshift({ type: 'image.scanned', digest: report.image.digest, engines: outcomes.map(({ engine, status }) => ({ engine, status })), runId: run.id })
+    events.unshift({
+      type: 'image.scanned',
+      digest: report.image.digest,
+      engines: outcomes.map(({ engine, status }) => ({ engine, status })),
+      runId: run.id,
+    })
     const isComplete = outcomes.every(({ status }) => status === 'complete')
     return { outcomes, state: isComplete ? 'succeeded' : 'partial', events, outcome: 'stored' }
   }
@@ -100,7 +121,14 @@ export class ReportStore {
     const isWhole = engine.status === 'complete'
     const reported = await this.reportedFindings(ingest, engine, generationId)
     const stored = await this.findings.store(tx, {
-      image, engine: engine.engine, reported, isWhole, formerScanAt: before?.scannedAt ?? null, at, runId: ingest.runId, cause: causeOf(ingest, engine, before),
+      image,
+      engine: engine.engine,
+      reported,
+      isWhole,
+      formerScanAt: before?.scannedAt ?? null,
+      at,
+      runId: ingest.runId,
+      cause: causeOf(ingest, engine, before),
     })
     const issues = await this.issues.store(tx, { image, engine: engine.engine, isWhole, at }, engine)
     const outcome = outcomeOf(engine, ingest.generations, stored.counts.total)
@@ -108,7 +136,10 @@ export class ReportStore {
     const appeared = stored.appeared + issues.appeared
     const gone = stored.gone + issues.gone
     const hasChanged = appeared > 0 || gone > 0
-    return { outcome, events: hasChanged ? [{ type: 'findings.changed', digest: image.digest, engine: engine.engine, appeared, gone }] : [] }
+    return {
+      outcome,
+      events: hasChanged ? [{ type: 'findings.changed', digest: image.digest, engine: engine.engine, appeared, gone }] : [],
+    }
   }
 
   private async storeFailure(ingest: Ingest, engine: EngineReport): Promise<{ outcome: EngineOutcome; events: EventBody[] }> {
@@ -117,7 +148,11 @@ export class ReportStore {
     return { outcome, events: [] }
   }
 
-  private async reportedFindings({ tx, packages, vulnerabilities }: Ingest, engine: EngineReport, generationId: string | null): Promise<ReportedFinding[]> {
+  private async reportedFindings(
+    { tx, packages, vulnerabilities }: Ingest,
+    engine: EngineReport,
+    generationId: string | null,
+  ): Promise<ReportedFinding[]> {
     const found = engine.vulnerabilities.map((vulnerability) => {
       const stored = vulnerabilities.get(vulnerabilityKey(vulnerability))
       if (stored === undefined) throw new PharosError('internal-error', 'A vulnerability was not stored.')
@@ -130,8 +165,16 @@ export class ReportStore {
     })
     const ids = await this.matches.ensure(tx, engine.engine, generationId, joined)
     return joined.map(({ match, vulnerability, stored, occurrence, packageId, vulnerabilityId }) => ({
-      occurrence, packageId, vulnerabilityId, groupId: stored.groupId, groupSeed: stored.groupSeed, matchId: ids.get(matchKey(packageId, vulnerabilityId)) ?? 0,
-      severity: severityCode(vulnerability.severity), fixState: fixStateCode(match.fixState), risk: storedRisk(match.risk), isKev: vulnerability.kev !== null,
+      occurrence,
+      packageId,
+      vulnerabilityId,
+      groupId: stored.groupId,
+      groupSeed: stored.groupSeed,
+      matchId: ids.get(matchKey(packageId, vulnerabilityId)) ?? 0,
+      severity: severityCode(vulnerability.severity),
+      fixState: fixStateCode(match.fixState),
+      risk: storedRisk(match.risk),
+      isKev: vulnerability.kev !== null,
     }))
   }
 }
@@ -149,7 +192,10 @@ function requirePositions(report: ScanReport): void {
   for (const engine of report.engines) {
     for (const match of engine.matches) {
       if (match.package >= report.packages.length || match.vulnerability >= engine.vulnerabilities.length) {
-        throw new PharosError('report-invalid', `A match of ${engine.engine} names a package or vulnerability that the report does not hold.`)
+        throw new PharosError(
+          'report-invalid',
+          `A match of ${engine.engine} names a package or vulnerability that the report does not hold.`,
+        )
       }
     }
   }
@@ -167,11 +213,17 @@ function outcomeOf(report: EngineReport, generations: readonly GenerationRef[], 
   const { engine, status, engineVersion, reasons, database } = report
   const known = generations.find(({ id }) => id === database?.generationId)
   return {
-    engine, status, engineVersion, reasons, findingCount,
+    engine,
+    status,
+    engineVersion,
+    reasons,
+    findingCount,
     database: database && {
-      schemaVersion: database.schemaVersion, checksum: known?.checksum ?? database.checksum,
+      schemaVersion: database.schemaVersion,
+      checksum: known?.checksum ?? database.checksum,
       builtAt: known === undefined ? timestampOrNull(database.builtAt) : known.builtAt,
-      isSample: known?.isSample ?? database.isSample, isStale: known?.isStale ?? database.isStale,
+      isSample: known?.isSample ?? database.isSample,
+      isStale: known?.isStale ?? database.isStale,
     },
   }
 }

@@ -28,9 +28,29 @@ export interface InventoryHarness {
 }
 
 const tables = [
-  'image', 'image_index', 'image_reference', 'catalogue', 'catalogue_chunk', 'package', 'image_package', 'image_context', 'vulnerability', 'vulnerability_group',
-  'vulnerability_alias', 'vulnerability_score', 'package_match', 'finding', 'finding_event', 'secret_finding', 'misconfiguration_finding', 'image_engine_result',
-  'image_summary', 'database_generation', 'generation_chunk', 'event', 'audit_event',
+  'image',
+  'image_index',
+  'image_reference',
+  'catalogue',
+  'catalogue_chunk',
+  'package',
+  'image_package',
+  'image_context',
+  'vulnerability',
+  'vulnerability_group',
+  'vulnerability_alias',
+  'vulnerability_score',
+  'package_match',
+  'finding',
+  'finding_event',
+  'secret_finding',
+  'misconfiguration_finding',
+  'image_engine_result',
+  'image_summary',
+  'database_generation',
+  'generation_chunk',
+  'event',
+  'audit_event',
 ]
 
 export async function createInventory(): Promise<InventoryHarness> {
@@ -39,14 +59,27 @@ export async function createInventory(): Promise<InventoryHarness> {
   const images = new ImageStore()
   const reports = new ReportStore(
     new ReportImageStore(images, new PackageStore(), new ImagePackageStore()),
-    new VulnerabilityStore(), new MatchStore(), new FindingStore(), new IssueStore(), new EngineResultStore(), clock,
+    new VulnerabilityStore(),
+    new MatchStore(),
+    new FindingStore(),
+    new IssueStore(),
+    new EngineResultStore(),
+    clock,
   )
   return {
-    results, images, clock, reports,
+    results,
+    images,
+    clock,
+    reports,
     ingest: async (report, activeGenerations = []) => {
       await clock.advance(60_000)
       return results.database.inTransaction((tx) =>
-        reports.store(tx, { report, run: { id: randomUUID(), digest: report.image.digest }, attempt: { id: randomUUID() }, activeGenerations }),
+        reports.store(tx, {
+          report,
+          run: { id: randomUUID(), digest: report.image.digest },
+          attempt: { id: randomUUID() },
+          activeGenerations,
+        }),
       )
     },
     query: (sql, parameters = []) => rows(results.database.runner, sql, parameters),
