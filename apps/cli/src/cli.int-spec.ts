@@ -44,17 +44,15 @@ beforeEach(async () => {
       const answer = answers[`${request.method} ${url.split('?')[0]}`]
       if (answer) answer(request, response, body)
       else
-        response
-          .writeHead(404, { 'content-type': 'application/problem+json' })
-          .end(
-            JSON.stringify({
-              type: problemType('not-found'),
-              title: 'There is nothing here',
-              status: 404,
-              code: 'not-found',
-              detail: 'No such \u001b[31mthing.',
-            }),
-          )
+        response.writeHead(404, { 'content-type': 'application/problem+json' }).end(
+          JSON.stringify({
+            type: problemType('not-found'),
+            title: 'There is nothing here',
+            status: 404,
+            code: 'not-found',
+            detail: 'No such \u001b[31mthing.',
+          }),
+        )
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

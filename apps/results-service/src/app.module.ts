@@ -23,9 +23,18 @@ export class AppModule {
       imports: [
         ServiceAuthModule.register(configuration.trust.keys),
         RedisQueuesModule.register({ redisUrl: configuration.redis.url }),
-        DatabaseModule, UpkeepModule, EventsModule, AuditModule,
+        DatabaseModule,
+        UpkeepModule,
+        EventsModule,
+        AuditModule,
         InventoryModule,
-        TasksModule, AttemptsModule, QueuesModule, SchedulesModule, AccessModule, SystemModule, ExpiryModule,
+        TasksModule,
+        AttemptsModule,
+        QueuesModule,
+        SchedulesModule,
+        AccessModule,
+        SystemModule,
+        ExpiryModule,
       ],
     }
   }

@@ -1,6 +1,18 @@
 import {
-  byteSize, type ConfigurationOf, defineConfiguration, durationMs, httpParameters, integer, list, loggingParameters, postgresUrl, redisParameters,
-  serviceTrustParameters, shutdownParameters, text, tracingParameters,
+  byteSize,
+  type ConfigurationOf,
+  defineConfiguration,
+  durationMs,
+  httpParameters,
+  integer,
+  list,
+  loggingParameters,
+  postgresUrl,
+  redisParameters,
+  serviceTrustParameters,
+  shutdownParameters,
+  text,
+  tracingParameters,
 } from '@pharos/service-kit'
 import { EngineName } from '@pharos/contracts'
 
@@ -9,8 +21,19 @@ const hourMs = 3_600_000
 
 /** Parameters of the database, also those of the migration command. */
 export const databaseParameters = {
-  url: { schema: postgresUrl(), flag: '--database-url', env: ['DATABASE_URL'], isSecret: true, description: 'PostgreSQL 15 or newer, e.g. postgres://pharos@db/pharos.' },
-  poolSize: { schema: integer({ min: 2, max: 200 }), flag: '--database-pool', default: '16', description: 'Most connections of this replica to PostgreSQL.' },
+  url: {
+    schema: postgresUrl(),
+    flag: '--database-url',
+    env: ['DATABASE_URL'],
+    isSecret: true,
+    description: 'PostgreSQL 15 or newer, e.g. postgres://pharos@db/pharos.',
+  },
+  poolSize: {
+    schema: integer({ min: 2, max: 200 }),
+    flag: '--database-pool',
+    default: '16',
+    description: 'Most connections of this replica to PostgreSQL.',
+  },
 } as const
 
 /** Every parameter of results-service. */
@@ -24,31 +47,87 @@ export const configurationDefinition = defineConfiguration('results-service', 'T
   database: databaseParameters,
   access: {
     encryptionKeys: {
-      schema: text(), flag: '--encryption-keys', isSecret: true,
+      schema: text(),
+      flag: '--encryption-keys',
+      isSecret: true,
       description: 'Keys for stored registry credentials as id=base64 of 32 bytes, separated by commas; the first one encrypts.',
     },
     bootstrapAdminToken: {
-      schema: text({ pattern: /^phr_[A-Za-z0-9-]{12}_[A-Za-z0-9-]{43}$/ }).optional(), flag: '--bootstrap-admin-token', isSecret: true,
+      schema: text({ pattern: /^phr_[A-Za-z0-9-]{12}_[A-Za-z0-9-]{43}$/ }).optional(),
+      flag: '--bootstrap-admin-token',
+      isSecret: true,
       description: 'API token with the role admin that exists from the start, phr_<12 characters>_<43 characters>.',
     },
   },
   scans: {
-    defaultEngines: { schema: list({ item: EngineName }), flag: '--default-engines', default: 'grype', description: 'Engines of a scan that names none.' },
-    leaseMs: { schema: durationMs({ minMs: 1000, maxMs: hourMs }), flag: '--lease', default: '30s', description: 'Time after which a worker that says nothing has lost its attempt.' },
-    maxAttempts: { schema: integer({ min: 1, max: 50 }), flag: '--max-attempts', default: '5', description: 'Attempts of a task that fails in a transient way.' },
-    maxCrashes: { schema: integer({ min: 1, max: 20 }), flag: '--max-crashes', default: '2', description: 'Lost workers after which an image is put aside.' },
-    databaseMaxAgeMs: { schema: durationMs({ minMs: hourMs }), flag: '--database-max-age', default: '120h', description: 'Age at which a vulnerability database counts as stale.' },
+    defaultEngines: {
+      schema: list({ item: EngineName }),
+      flag: '--default-engines',
+      default: 'grype',
+      description: 'Engines of a scan that names none.',
+    },
+    leaseMs: {
+      schema: durationMs({ minMs: 1000, maxMs: hourMs }),
+      flag: '--lease',
+      default: '30s',
+      description: 'Time after which a worker that says nothing has lost its attempt.',
+    },
+    maxAttempts: {
+      schema: integer({ min: 1, max: 50 }),
+      flag: '--max-attempts',
+      default: '5',
+      description: 'Attempts of a task that fails in a transient way.',
+    },
+    maxCrashes: {
+      schema: integer({ min: 1, max: 20 }),
+      flag: '--max-crashes',
+      default: '2',
+      description: 'Lost workers after which an image is put aside.',
+    },
+    databaseMaxAgeMs: {
+      schema: durationMs({ minMs: hourMs }),
+      flag: '--database-max-age',
+      default: '120h',
+      description: 'Age at which a vulnerability database counts as stale.',
+    },
     maxReportBytesInFlight: {
-      schema: byteSize({ minBytes: 64 * kilobyte }), flag: '--max-report-bytes-in-flight', default: '64MiB',
+      schema: byteSize({ minBytes: 64 * kilobyte }),
+      flag: '--max-report-bytes-in-flight',
+      default: '64MiB',
       description: 'Bytes of reports that are stored at once; beyond it workers are told to come back.',
     },
-    maxReportBytes: { schema: byteSize({ minBytes: 64 * kilobyte }), flag: '--max-report-bytes', default: '256MiB', description: 'Largest report, uncompressed.' },
+    maxReportBytes: {
+      schema: byteSize({ minBytes: 64 * kilobyte }),
+      flag: '--max-report-bytes',
+      default: '256MiB',
+      description: 'Largest report, uncompressed.',
+    },
   },
   upkeep: {
-    sweepIntervalMs: { schema: durationMs({ minMs: 50, maxMs: 60_000 }), flag: '--sweep-interval', default: '1s', description: 'Time between two looks for unrelayed attempts and lapsed leases.' },
-    taskRetentionMs: { schema: durationMs({ minMs: hourMs }), flag: '--task-retention', default: '30d', description: 'How long ended tasks are kept.' },
-    eventRetentionMs: { schema: durationMs({ minMs: hourMs }), flag: '--event-retention', default: '30d', description: 'How long events are kept.' },
-    auditRetentionMs: { schema: durationMs({ minMs: hourMs }), flag: '--audit-retention', default: '365d', description: 'How long the audit log is kept.' },
+    sweepIntervalMs: {
+      schema: durationMs({ minMs: 50, maxMs: 60_000 }),
+      flag: '--sweep-interval',
+      default: '1s',
+      description: 'Time between two looks for unrelayed attempts and lapsed leases.',
+    },
+    taskRetentionMs: {
+      schema: durationMs({ minMs: hourMs }),
+      flag: '--task-retention',
+      default: '30d',
+      description: 'How long ended tasks are kept.',
+    },
+    eventRetentionMs: {
+      schema: durationMs({ minMs: hourMs }),
+      flag: '--event-retention',
+      default: '30d',
+      description: 'How long events are kept.',
+    },
+    auditRetentionMs: {
+      schema: durationMs({ minMs: hourMs }),
+      flag: '--audit-retention',
+      default: '365d',
+      description: 'How long the audit log is kept.',
+    },
   },
 })
 

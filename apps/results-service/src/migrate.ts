@@ -4,7 +4,10 @@ import { createDataSource } from './database/data-source.js'
 import { runMigrations } from './database/run-migrations.js'
 
 const configuration = processConfiguration(
-  defineConfiguration('results-service-migrate', 'Brings the database to the schema of this version.', { logging: loggingParameters(), database: databaseParameters }),
+  defineConfiguration('results-service-migrate', 'Brings the database to the schema of this version.', {
+    logging: loggingParameters(),
+    database: databaseParameters,
+  }),
 )
 const logger = createLogger({ service: 'results-service-migrate', ...configuration.logging })
 const dataSource = createDataSource(configuration.database)

@@ -41,11 +41,21 @@ export interface ResultsApp {
   readonly replicas: readonly Service[]
   /** A provider of the first (or another) replica. */
   get<T>(token: abstract new (...args: never[]) => T, replica?: number): T
-  request(call: { service?: keyof typeof signers; principal?: Principal; method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'; url: string; payload?: unknown; headers?: Record<string, string> }): Promise<TestAnswer>
+  request(call: {
+    service?: keyof typeof signers
+    principal?: Principal
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+    url: string
+    payload?: unknown
+    headers?: Record<string, string>
+  }): Promise<TestAnswer>
   submit(body: object | string, principal?: Principal): Promise<ScanTask>
   task(id: string): Promise<ScanTask>
   claim(task: Pick<ScanTask, 'id'>, options?: { attempt?: number; workerId?: string }): Promise<ClaimedAttempt>
-  claimed(task: Pick<ScanTask, 'id'>, options?: { attempt?: number; workerId?: string }): Promise<Extract<ClaimedAttempt, { outcome: 'claimed' }>>
+  claimed(
+    task: Pick<ScanTask, 'id'>,
+    options?: { attempt?: number; workerId?: string },
+  ): Promise<Extract<ClaimedAttempt, { outcome: 'claimed' }>>
   query<T extends object = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<T[]>
   /** Jobs that wait in a queue, in the order in which workers get them. */
   jobs(queue: 'scan' | 'scan-interactive'): Promise<Job[]>
@@ -63,11 +73,27 @@ export interface ResultsAppOptions {
 }
 
 function configurationOf(database: string, redis: string, flags: readonly string[]): ResultsConfiguration {
-  const keys = Object.entries(secrets).map(([name, secret]) => `${name}=${secret}`).join(',')
-  const loaded = loadConfiguration(configurationDefinition, [
-    '--database-url', database, '--redis-url', redis, '--service-keys', keys, '--sweep-interval', '1m', '--bootstrap-admin-token', bootstrapToken,
-    ...(flags.includes('--encryption-keys') ? [] : ['--encryption-keys', `k1=${Buffer.alloc(32, 1).toString('base64')}`]), ...flags,
-  ], {})
+  const keys = Object.entries(secrets)
+    .map(([name, secret]) => `${name}=${secret}`)
+    .join(',')
+  const loaded = loadConfiguration(
+    configurationDefinition,
+    [
+      '--database-url',
+      database,
+      '--redis-url',
+      redis,
+      '--service-keys',
+      keys,
+      '--sweep-interval',
+      '1m',
+      '--bootstrap-admin-token',
+      bootstrapToken,
+      ...(flags.includes('--encryption-keys') ? [] : ['--encryption-keys', `k1=${Buffer.alloc(32, 1).toString('base64')}`]),
+      ...flags,
+    ],
+    {},
+  )
   if (loaded.kind !== 'loaded') throw new Error(`the configuration of the test is wrong: ${JSON.stringify(loaded)}`)
   return loaded.configuration
 }
@@ -78,7 +104,12 @@ export async function startResultsApp(options: ResultsAppOptions = {}): Promise<
   const configuration = configurationOf(results.url, redis.url, options.flags ?? [])
   const replicas: Service[] = []
   for (let index = 0; index < (options.replicas ?? 1); index += 1) {
-    const service = await createService({ module: AppModule.register(configuration), configuration, logger: silentLogger(), ...(options.clock === undefined ? {} : { clock: options.clock }) })
+    const service = await createService({
+      module: AppModule.register(configuration),
+      configuration,
+      logger: silentLogger(),
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
+    })
     await service.app.init()
     await service.app.getHttpAdapter().getInstance().ready()
     replicas.push(service)
@@ -88,25 +119,48 @@ export async function startResultsApp(options: ResultsAppOptions = {}): Promise<
     if (service === undefined) throw new Error(`there is no replica ${replica}`)
     return service.app.get(token)
   }
-  const queues = new Map(['scan', 'scan-interactive'].map((name) => [name, new Queue(name, { connection: { url: redis.url }, prefix: queuePrefix })]))
+  const queues = new Map(
+    ['scan', 'scan-interactive'].map((name) => [name, new Queue(name, { connection: { url: redis.url }, prefix: queuePrefix })]),
+  )
   for (const queue of queues.values()) queue.on('error', () => undefined)
   const query: ResultsApp['query'] = (sql, parameters = []) => rows(results.database.runner, sql, parameters)
   const task: ResultsApp['task'] = (id) => get(TasksService).get(id, admin)
   const claim: ResultsApp['claim'] = async ({ id }, { attempt, workerId = 'worker-1' } = {}) =>
     get(AttemptClaimsService).claim({
-      taskId: id, attempt: attempt ?? (await task(id)).attempts, workerId, engines: [], cataloguer: { cataloguer: 'syft', version: '1.57.0', configuration: 'c1' },
+      taskId: id,
+      attempt: attempt ?? (await task(id)).attempts,
+      workerId,
+      engines: [],
+      cataloguer: { cataloguer: 'syft', version: '1.57.0', configuration: 'c1' },
     })
   return {
-    results, redis, replicas, get, query, task, claim,
+    results,
+    redis,
+    replicas,
+    get,
+    query,
+    task,
+    claim,
     request: async ({ service = 'api-gateway', principal, method, url, payload, headers = {} }) => {
       const answer = await (replicas[0]?.app.inject({
-        method, url, headers: { authorization: `Bearer ${signers[service].sign(principal)}`, ...(payload === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-        ...(payload === undefined ? {} : { payload: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload) }),
+        method,
+        url,
+        headers: {
+          authorization: `Bearer ${signers[service].sign(principal)}`,
+          ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(payload === undefined
+          ? {}
+          : { payload: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload) }),
       }) ?? Promise.reject(new Error('there is no replica')))
       const isJson = String(answer.headers['content-type'] ?? '').includes('json') && answer.payload !== ''
       return { status: answer.statusCode, headers: answer.headers, body: isJson ? (JSON.parse(answer.payload) as unknown) : answer.payload }
     },
-    submit: async (body, principal = admin) => JSON.parse((await get(TaskIntakeService).submit(typeof body === 'string' ? { image: body } : body, undefined, principal)).answer) as ScanTask,
+    submit: async (body, principal = admin) =>
+      JSON.parse(
+        (await get(TaskIntakeService).submit(typeof body === 'string' ? { image: body } : body, undefined, principal)).answer,
+      ) as ScanTask,
     claimed: async (which, claimOptions) => {
       const answer = await claim(which, claimOptions)
       if (answer.outcome !== 'claimed') throw new Error(`the claim was dropped: ${answer.reason}`)
@@ -128,7 +182,15 @@ export async function startResultsApp(options: ResultsAppOptions = {}): Promise<
 /** An image as a worker resolves it; the digest is made of the number. */
 export function resolvedImage(number: number, repository = 'library/alpine', tag: string | null = '3.18'): ResolvedImage {
   return {
-    digest: `sha256:${number.toString(16).padStart(64, '0')}`, indexDigest: null, mediaType: 'application/vnd.oci.image.manifest.v1+json', platform: 'linux/amd64', configDigest: null,
-    sizeBytes: 1000, layers: [], annotations: {}, reference: { registry: 'docker.io', repository, tag }, indexPlatforms: [],
+    digest: `sha256:${number.toString(16).padStart(64, '0')}`,
+    indexDigest: null,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    platform: 'linux/amd64',
+    configDigest: null,
+    sizeBytes: 1000,
+    layers: [],
+    annotations: {},
+    reference: { registry: 'docker.io', repository, tag },
+    indexPlatforms: [],
   }
 }

@@ -39,6 +39,14 @@ describe('isWithinScope', () => {
   it('never hands on what the holder cannot see', () => {
     const glob = fc.array(fc.constantFrom('a', 'b', '*'), { maxLength: 6 }).map((parts) => parts.join(''))
     const text = fc.array(fc.constantFrom('a', 'b'), { maxLength: 8 }).map((parts) => parts.join(''))
-    fc.assert(fc.property(glob, glob, text, (held, wanted, seen) => !isWithinScope([held], [wanted]) || !matchesGlob(wanted, seen) || matchesGlob(held, seen)), { numRuns: 2000 })
+    fc.assert(
+      fc.property(
+        glob,
+        glob,
+        text,
+        (held, wanted, seen) => !isWithinScope([held], [wanted]) || !matchesGlob(wanted, seen) || matchesGlob(held, seen),
+      ),
+      { numRuns: 2000 },
+    )
   })
 })

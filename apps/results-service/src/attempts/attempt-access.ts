@@ -22,7 +22,11 @@ export class AttemptAccess {
    * Runs `work` in a transaction with the attempt and its task locked. Throws `attempt-superseded` (409) for a forged or stale
    * token; what has been `reported` passes only where `work` says that it deals with it.
    */
-  async withAttempt<T>(credential: AttemptCredential, work: (tx: Transaction, attempt: LockedAttempt) => Promise<T>, options: { allowsReported?: boolean } = {}): Promise<T> {
+  async withAttempt<T>(
+    credential: AttemptCredential,
+    work: (tx: Transaction, attempt: LockedAttempt) => Promise<T>,
+    options: { allowsReported?: boolean } = {},
+  ): Promise<T> {
     const taskId = await this.attempts.taskOf(credential.attemptId)
     if (taskId === null) throw superseded()
     return this.database.inTransaction(async (tx) => {

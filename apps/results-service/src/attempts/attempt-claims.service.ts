@@ -74,26 +74,54 @@ export class AttemptClaimsService {
     const { token, hash } = issueToken()
     const { leaseMs } = this.configuration.scans
     const generationIds = ground.generations.map((generation) => generation.id)
-    await this.attempts.claim(tx, attempt.id, { tokenHash: hash, workerId: request.workerId, cataloguer: request.cataloguer, generationIds, leaseMs })
+    await this.attempts.claim(tx, attempt.id, {
+      tokenHash: hash,
+      workerId: request.workerId,
+      cataloguer: request.cataloguer,
+      generationIds,
+      leaseMs,
+    })
     await this.attempts.leaveOutbox(tx, task.id, attempt.number)
     if (!isRepeated) await this.ledger.transition(tx, 'claim', [task.id], { phase: 'resolve', detail: null })
     const digest = task.sbomDigest ?? ground.resolved?.digest ?? null
-    const decision: RunDecision | null = digest === null ? null : await this.runs.decide(tx, {
-      taskId: task.id, digest, engines: task.engines, generationIds, sbomDigest: task.sbomDigest, maxAgeMs: task.maxAgeMs, isForced: task.isForced, cataloguer: request.cataloguer,
-    })
+    const decision: RunDecision | null =
+      digest === null
+        ? null
+        : await this.runs.decide(tx, {
+            taskId: task.id,
+            digest,
+            engines: task.engines,
+            generationIds,
+            sbomDigest: task.sbomDigest,
+            maxAgeMs: task.maxAgeMs,
+            isForced: task.isForced,
+            cataloguer: request.cataloguer,
+          })
     if (decision !== null && decision.decision !== 'run') {
       await this.attempts.end(tx, attempt.id, 'ended')
       return dropped(decision.decision === 'fresh' ? 'task-ended' : 'superseded')
     }
     if (decision !== null) await this.attempts.setRun(tx, attempt.id, decision.runId)
     return {
-      outcome: 'claimed', attemptId: attempt.id, token, leaseMs,
+      outcome: 'claimed',
+      attemptId: attempt.id,
+      token,
+      leaseMs,
       task: {
-        id: task.id, reference: task.sbomDigest === null ? task.image : null, platform: task.platform ?? ground.resolved?.platform ?? defaultPlatform,
-        engines: task.engines, priority: task.priority, cause: task.cause, force: task.isForced, sbomDigest: task.sbomDigest,
+        id: task.id,
+        reference: task.sbomDigest === null ? task.image : null,
+        platform: task.platform ?? ground.resolved?.platform ?? defaultPlatform,
+        engines: task.engines,
+        priority: task.priority,
+        cause: task.cause,
+        force: task.isForced,
+        sbomDigest: task.sbomDigest,
       },
-      resolved: ground.resolved, runId: decision?.runId ?? null, hasCatalogue: decision?.hasCatalogue ?? false,
-      generations: ground.generations, registry: ground.registry,
+      resolved: ground.resolved,
+      runId: decision?.runId ?? null,
+      hasCatalogue: decision?.hasCatalogue ?? false,
+      generations: ground.generations,
+      registry: ground.registry,
     }
   }
 

@@ -40,8 +40,14 @@ export class AttemptCourseService {
       if (await this.endIfUnwanted(tx, attempt)) return { decision: 'cancelled' }
       await this.storage.upsertResolved(tx, image)
       const decision = await this.runs.decide(tx, {
-        taskId: task.id, digest: image.digest, engines: task.engines, generationIds: attempt.generationIds,
-        sbomDigest: null, maxAgeMs: task.maxAgeMs, isForced: task.isForced, cataloguer: attempt.cataloguer,
+        taskId: task.id,
+        digest: image.digest,
+        engines: task.engines,
+        generationIds: attempt.generationIds,
+        sbomDigest: null,
+        maxAgeMs: task.maxAgeMs,
+        isForced: task.isForced,
+        cataloguer: attempt.cataloguer,
       })
       if (decision.decision === 'run') await this.attempts.setRun(tx, attempt.id, decision.runId)
       else await this.attempts.end(tx, attempt.id, 'ended')
@@ -55,7 +61,11 @@ export class AttemptCourseService {
       if (await this.endIfUnwanted(tx, attempt)) return
       await this.attempts.end(tx, attempt.id, 'deferred')
       const deferred = await this.ledger.transition(tx, 'defer', [attempt.task.id], { phase: 'queue', detail: null })
-      await this.ledger.nextAttempt(tx, deferred.map((task) => task.id), delayMs)
+      await this.ledger.nextAttempt(
+        tx,
+        deferred.map((task) => task.id),
+        delayMs,
+      )
       // A cancelled task that led a run for others cannot come back for it.
       if (deferred.length === 0) await this.runs.leave(tx, [attempt.task.id])
     })

@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common'
-import { type AttemptFailure, type AttemptFailureAnswer, type FailureReason, PharosError, type ReportAnswer, type ScanReport } from '@pharos/contracts'
+import {
+  type AttemptFailure,
+  type AttemptFailureAnswer,
+  type FailureReason,
+  PharosError,
+  type ReportAnswer,
+  type ScanReport,
+} from '@pharos/contracts'
 import { InjectConfiguration } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
 import type { Transaction } from '../database/transaction.js'
@@ -29,22 +36,31 @@ export class AttemptResultsService {
 
   /** Stores the first report of a run and ends the run with all its tasks, in one transaction. */
   report(credential: AttemptCredential, report: ScanReport): Promise<ReportAnswer> {
-    return this.access.withAttempt(credential, async (tx, attempt): Promise<ReportAnswer> => {
-      if (attempt.state === 'reported') return { outcome: 'already-stored' }
-      const run = attempt.runId === null ? null : await this.runs.lock(tx, attempt.runId)
-      if (run === null) throw new PharosError('report-invalid', 'Say which digest was resolved before reporting it.')
-      if (report.image.digest !== run.digest) throw new PharosError('report-invalid', 'The report is of another digest than the one that was resolved.')
-      await this.attempts.end(tx, attempt.id, 'reported')
-      if (run.state !== 'open') return { outcome: 'already-stored' }
-      const stored = await this.reports.store(tx, { report, run, attempt })
-      if (stored.outcome === 'catalogue-only') {
-        await this.runs.restart(tx, run.id)
+    return this.access.withAttempt(
+      credential,
+      async (tx, attempt): Promise<ReportAnswer> => {
+        if (attempt.state === 'reported') return { outcome: 'already-stored' }
+        const run = attempt.runId === null ? null : await this.runs.lock(tx, attempt.runId)
+        if (run === null) throw new PharosError('report-invalid', 'Say which digest was resolved before reporting it.')
+        if (report.image.digest !== run.digest)
+          throw new PharosError('report-invalid', 'The report is of another digest than the one that was resolved.')
+        await this.attempts.end(tx, attempt.id, 'reported')
+        if (run.state !== 'open') return { outcome: 'already-stored' }
+        const stored = await this.reports.store(tx, { report, run, attempt })
+        if (stored.outcome === 'catalogue-only') {
+          await this.runs.restart(tx, run.id)
+          return { outcome: stored.outcome }
+        }
+        await this.runs.endForAll(tx, run.id, stored.state === 'succeeded' ? 'succeed' : 'succeedPartly', {
+          digest: run.digest,
+          outcomes: stored.outcomes,
+          failure: null,
+        })
+        await this.attempts.forgetCrashes(tx, crashSubjects({ ...attempt.task, digest: run.digest }))
         return { outcome: stored.outcome }
-      }
-      await this.runs.endForAll(tx, run.id, stored.state === 'succeeded' ? 'succeed' : 'succeedPartly', { digest: run.digest, outcomes: stored.outcomes, failure: null })
-      await this.attempts.forgetCrashes(tx, crashSubjects({ ...attempt.task, digest: run.digest }))
-      return { outcome: stored.outcome }
-    }, { allowsReported: true })
+      },
+      { allowsReported: true },
+    )
   }
 
   /** Decides what follows from a failure: another attempt, the end of the task or of the whole run, or quarantine. */
@@ -56,13 +72,27 @@ export class AttemptResultsService {
     })
   }
 
-  private async stepAfter(tx: Transaction, attempt: LockedAttempt, reason: FailureReason, retryAfterMs: number | null): Promise<FailureStep> {
+  private async stepAfter(
+    tx: Transaction,
+    attempt: LockedAttempt,
+    reason: FailureReason,
+    retryAfterMs: number | null,
+  ): Promise<FailureStep> {
     const { task } = attempt
     const verdict = verdictOf(reason.code)
     if (verdict === 'crash' && (await this.crashes.quarantineIfPoison(tx, attempt, reason))) return 'quarantined'
     if (verdict !== 'fail' && !hasEnded(task.state) && task.failures + 1 < this.configuration.scans.maxAttempts) {
-      const retried = await this.ledger.transition(tx, 'retry', [task.id], { failure: reason, phase: 'queue', detail: null, countsFailure: true })
-      await this.ledger.nextAttempt(tx, retried.map((changed) => changed.id), backOffMs(task.failures + 1, retryAfterMs, Math.random()))
+      const retried = await this.ledger.transition(tx, 'retry', [task.id], {
+        failure: reason,
+        phase: 'queue',
+        detail: null,
+        countsFailure: true,
+      })
+      await this.ledger.nextAttempt(
+        tx,
+        retried.map((changed) => changed.id),
+        backOffMs(task.failures + 1, retryAfterMs, Math.random()),
+      )
       return 'retry'
     }
     const ended = await this.ledger.transition(tx, 'fail', [task.id], { failure: reason, countsFailure: true })

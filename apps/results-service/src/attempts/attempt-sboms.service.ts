@@ -35,7 +35,8 @@ export class AttemptSbomsService {
       digest: attempt.runId === null ? null : ((await this.runs.lock(tx, attempt.runId))?.digest ?? null),
       cataloguer: attempt.cataloguer,
     }))
-    if (digest === null || cataloguer === null) throw new PharosError('conflict', 'The attempt has no digest yet, or was claimed without a cataloguer.')
+    if (digest === null || cataloguer === null)
+      throw new PharosError('conflict', 'The attempt has no digest yet, or was claimed without a cataloguer.')
     await this.storage.putCatalogue({ digest, identity: cataloguer, body })
   }
 }

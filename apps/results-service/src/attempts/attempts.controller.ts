@@ -36,13 +36,21 @@ export class AttemptsController {
 
   @Post(':id/progress')
   @HttpCode(200)
-  progress(@ValidParams(IdParams) { id }: IdParams, @Headers(attemptTokenHeader) token = '', @ValidBody(AttemptProgress) body: AttemptProgress) {
+  progress(
+    @ValidParams(IdParams) { id }: IdParams,
+    @Headers(attemptTokenHeader) token = '',
+    @ValidBody(AttemptProgress) body: AttemptProgress,
+  ) {
     return this.course.progress({ attemptId: id, token }, body)
   }
 
   @Post(':id/resolved')
   @HttpCode(200)
-  resolved(@ValidParams(IdParams) { id }: IdParams, @Headers(attemptTokenHeader) token = '', @ValidBody(ResolvedImage) body: ResolvedImage) {
+  resolved(
+    @ValidParams(IdParams) { id }: IdParams,
+    @Headers(attemptTokenHeader) token = '',
+    @ValidBody(ResolvedImage) body: ResolvedImage,
+  ) {
     return this.course.resolved({ attemptId: id, token }, body)
   }
 
@@ -53,7 +61,11 @@ export class AttemptsController {
 
   @Put(':id/sbom')
   @HttpCode(204)
-  writeSbom(@ValidParams(IdParams) { id }: IdParams, @Headers(attemptTokenHeader) token = '', @StreamBody({ limitBytes: sbomLimitBytes }) body: Readable) {
+  writeSbom(
+    @ValidParams(IdParams) { id }: IdParams,
+    @Headers(attemptTokenHeader) token = '',
+    @StreamBody({ limitBytes: sbomLimitBytes }) body: Readable,
+  ) {
     return this.sboms.write({ attemptId: id, token }, body)
   }
 
@@ -61,21 +73,34 @@ export class AttemptsController {
   @RawBody()
   @HttpCode(200)
   report(
-    @ValidParams(IdParams) { id }: IdParams, @Headers(attemptTokenHeader) token = '', @Headers('content-encoding') encoding: string | undefined,
-    @Headers('content-length') length: string | undefined, @StreamBody({ limitBytes: reportLimitBytes }) body: Readable,
+    @ValidParams(IdParams) { id }: IdParams,
+    @Headers(attemptTokenHeader) token = '',
+    @Headers('content-encoding') encoding: string | undefined,
+    @Headers('content-length') length: string | undefined,
+    @StreamBody({ limitBytes: reportLimitBytes }) body: Readable,
   ) {
-    return this.door.open({ encoding, declaredBytes: Number(length ?? 0), read: () => buffer(body) }, (report) => this.results.report({ attemptId: id, token }, report))
+    return this.door.open({ encoding, declaredBytes: Number(length ?? 0), read: () => buffer(body) }, (report) =>
+      this.results.report({ attemptId: id, token }, report),
+    )
   }
 
   @Post(':id/failed')
   @HttpCode(200)
-  failed(@ValidParams(IdParams) { id }: IdParams, @Headers(attemptTokenHeader) token = '', @ValidBody(AttemptFailure) body: AttemptFailure) {
+  failed(
+    @ValidParams(IdParams) { id }: IdParams,
+    @Headers(attemptTokenHeader) token = '',
+    @ValidBody(AttemptFailure) body: AttemptFailure,
+  ) {
     return this.results.failed({ attemptId: id, token }, body)
   }
 
   @Post(':id/deferred')
   @HttpCode(200)
-  async deferred(@ValidParams(IdParams) { id }: IdParams, @Headers(attemptTokenHeader) token = '', @ValidBody(AttemptDeferral) body: AttemptDeferral) {
+  async deferred(
+    @ValidParams(IdParams) { id }: IdParams,
+    @Headers(attemptTokenHeader) token = '',
+    @ValidBody(AttemptDeferral) body: AttemptDeferral,
+  ) {
     await this.course.deferred({ attemptId: id, token }, body)
     return {}
   }

@@ -28,12 +28,22 @@ describe('an attempt', () => {
     const task = await app.submit('alpine:3.18')
     expect(task).toMatchObject({ state: 'queued', phase: 'queue', attempts: 1 })
     const claim = await app.claimed(task)
-    expect(claim).toMatchObject({ task: { id: task.id, reference: 'alpine:3.18', platform: 'linux/amd64' }, resolved: null, registry: { host: 'docker.io', credential: null } })
+    expect(claim).toMatchObject({
+      task: { id: task.id, reference: 'alpine:3.18', platform: 'linux/amd64' },
+      resolved: null,
+      registry: { host: 'docker.io', credential: null },
+    })
     expect(await app.task(task.id)).toMatchObject({ state: 'running' })
     expect(await course.progress(credentialOf(claim), { phase: 'resolve', detail: 'manifest' })).toMatchObject({ continue: true })
     expect(await course.resolved(credentialOf(claim), image)).toMatchObject({ decision: 'run', hasCatalogue: false })
     expect(await results.report(credentialOf(claim), emptyReport(image))).toEqual({ outcome: 'stored' })
-    expect(await app.task(task.id)).toMatchObject({ state: 'succeeded', phase: 'done', digest: image.digest, outcomes: [{ engine: 'grype', status: 'complete' }], failure: null })
+    expect(await app.task(task.id)).toMatchObject({
+      state: 'succeeded',
+      phase: 'done',
+      digest: image.digest,
+      outcomes: [{ engine: 'grype', status: 'complete' }],
+      failure: null,
+    })
     const result = await app.request({ principal: admin, method: 'GET', url: `/api/v1/scans/${task.id}/result` })
     expect(result).toMatchObject({ status: 200, body: { task: { id: task.id }, image: { digest: image.digest } } })
   })
@@ -44,7 +54,10 @@ describe('an attempt', () => {
     expect(await app.claim(task, { workerId: 'worker-2' })).toEqual({ outcome: 'dropped', reason: 'held' })
     const second = await app.claimed(task)
     expect(second.attemptId).toBe(first.attemptId)
-    await expect(course.progress(credentialOf(first), { phase: 'pull', detail: null })).rejects.toMatchObject({ code: 'attempt-superseded', status: 409 })
+    await expect(course.progress(credentialOf(first), { phase: 'pull', detail: null })).rejects.toMatchObject({
+      code: 'attempt-superseded',
+      status: 409,
+    })
     await expect(course.progress(credentialOf(second), { phase: 'pull', detail: null })).resolves.toMatchObject({ continue: true })
   })
 
@@ -53,8 +66,12 @@ describe('an attempt', () => {
     const image = nextImage()
     const [held, foreign] = [await app.claimed(one), await app.claimed(other)]
     await course.resolved(credentialOf(held), image)
-    await expect(results.report({ attemptId: held.attemptId, token: foreign.token }, emptyReport(image))).rejects.toMatchObject({ code: 'attempt-superseded' })
-    await expect(results.report({ attemptId: held.attemptId, token: '' }, emptyReport(image))).rejects.toMatchObject({ code: 'attempt-superseded' })
+    await expect(results.report({ attemptId: held.attemptId, token: foreign.token }, emptyReport(image))).rejects.toMatchObject({
+      code: 'attempt-superseded',
+    })
+    await expect(results.report({ attemptId: held.attemptId, token: '' }, emptyReport(image))).rejects.toMatchObject({
+      code: 'attempt-superseded',
+    })
     expect(await app.task(one.id)).toMatchObject({ state: 'running' })
   })
 
@@ -63,9 +80,14 @@ describe('an attempt', () => {
     const task = await app.submit('alpine:3.18')
     const claim = await app.claimed(task)
     await course.resolved(credentialOf(claim), image)
-    const answers = await Promise.all([results.report(credentialOf(claim), emptyReport(image)), results.report(credentialOf(claim), emptyReport(image))])
+    const answers = await Promise.all([
+      results.report(credentialOf(claim), emptyReport(image)),
+      results.report(credentialOf(claim), emptyReport(image)),
+    ])
     expect(answers.map((answer) => answer.outcome).sort()).toEqual(['already-stored', 'stored'])
-    expect(await app.query(`select 1 from event where body ->> 'type' = 'scan.ended' and body ->> 'taskId' = $1`, [task.id])).toHaveLength(1)
+    expect(await app.query(`select 1 from event where body ->> 'type' = 'scan.ended' and body ->> 'taskId' = $1`, [task.id])).toHaveLength(
+      1,
+    )
   })
 
   it('whose worker dies is followed by another at once; the late report of the dead one is refused', async () => {
@@ -100,29 +122,51 @@ describe('an attempt', () => {
     expect(replay.body).toEqual({ affected: 1 })
     const again = await app.claimed(leader)
     expect(await course.resolved(credentialOf(again), image)).toMatchObject({ decision: 'run' })
-    expect(await results.failed(credentialOf(again), { reason: { code: 'engine-out-of-memory', detail: 'x' }, phase: 'match', retryAfterMs: null })).toEqual({ next: 'retry' })
+    expect(
+      await results.failed(credentialOf(again), {
+        reason: { code: 'engine-out-of-memory', detail: 'x' },
+        phase: 'match',
+        retryAfterMs: null,
+      }),
+    ).toEqual({ next: 'retry' })
   })
 
   it('that fails in a transient way is tried five times, later each time, and then its task fails', async () => {
     const task = await app.submit('alpine:flaky')
     for (let attempt = 1; attempt <= 5; attempt += 1) {
       const claim = await app.claimed(task)
-      const answer = await results.failed(credentialOf(claim), { reason: { code: 'registry-timeout', detail: 'No answer.' }, phase: 'resolve', retryAfterMs: 60_000 })
+      const answer = await results.failed(credentialOf(claim), {
+        reason: { code: 'registry-timeout', detail: 'No answer.' },
+        phase: 'resolve',
+        retryAfterMs: 60_000,
+      })
       expect(answer).toEqual({ next: attempt < 5 ? 'retry' : 'ended' })
-      if (attempt < 5) expect(await app.task(task.id)).toMatchObject({ state: 'retrying', attempts: attempt + 1, nextAttemptAt: expect.any(String) as string })
+      if (attempt < 5)
+        expect(await app.task(task.id)).toMatchObject({
+          state: 'retrying',
+          attempts: attempt + 1,
+          nextAttemptAt: expect.any(String) as string,
+        })
     }
     expect(await app.task(task.id)).toMatchObject({ state: 'failed', failure: { code: 'registry-timeout' } })
   })
 
   it('that is given back uses no retry up', async () => {
     const task = await app.submit('alpine:busy')
-    for (let round = 1; round <= 7; round += 1) await course.deferred(credentialOf(await app.claimed(task)), { delayMs: 1000, reason: 'registry-limit' })
+    for (let round = 1; round <= 7; round += 1)
+      await course.deferred(credentialOf(await app.claimed(task)), { delayMs: 1000, reason: 'registry-limit' })
     expect(await app.task(task.id)).toMatchObject({ state: 'retrying', failure: null, attempts: 8 })
   })
 
   it('that fails for good ends its task at once with the reason', async () => {
     const task = await app.submit('alpine:gone')
-    expect(await results.failed(credentialOf(await app.claimed(task)), { reason: { code: 'manifest-not-found', detail: 'No such tag.' }, phase: 'resolve', retryAfterMs: null })).toEqual({ next: 'ended' })
+    expect(
+      await results.failed(credentialOf(await app.claimed(task)), {
+        reason: { code: 'manifest-not-found', detail: 'No such tag.' },
+        phase: 'resolve',
+        retryAfterMs: null,
+      }),
+    ).toEqual({ next: 'ended' })
     expect(await app.task(task.id)).toMatchObject({ state: 'failed', failure: { code: 'manifest-not-found', detail: 'No such tag.' } })
   })
 })
@@ -138,7 +182,12 @@ describe('tasks of one digest', () => {
     await course.progress(credentialOf(leader), { phase: 'match', detail: null })
     expect(await app.task(tasks[0]!.id)).toMatchObject({ phase: 'match' })
     await results.report(credentialOf(leader), emptyReport(image, 'partial'))
-    for (const task of tasks) expect(await app.task(task.id)).toMatchObject({ state: 'partial', digest: image.digest, outcomes: [{ status: 'partial', reasons: [{ code: 'engine-failed' }] }] })
+    for (const task of tasks)
+      expect(await app.task(task.id)).toMatchObject({
+        state: 'partial',
+        digest: image.digest,
+        outcomes: [{ status: 'partial', reasons: [{ code: 'engine-failed' }] }],
+      })
     expect(await app.query('select id from scan_run where digest = $1', [image.digest])).toHaveLength(1)
   })
 
@@ -147,8 +196,13 @@ describe('tasks of one digest', () => {
     const [leader, second, third] = [await app.submit('private:1'), await app.submit('private:1'), await app.submit('private:1')]
     const leading = await app.claimed(leader)
     await course.resolved(credentialOf(leading), image)
-    for (const task of [second, third]) expect(await course.resolved(credentialOf(await app.claimed(task)), image)).toMatchObject({ decision: 'subscribed' })
-    await results.failed(credentialOf(leading), { reason: { code: 'registry-unauthorized', detail: '401' }, phase: 'pull', retryAfterMs: null })
+    for (const task of [second, third])
+      expect(await course.resolved(credentialOf(await app.claimed(task)), image)).toMatchObject({ decision: 'subscribed' })
+    await results.failed(credentialOf(leading), {
+      reason: { code: 'registry-unauthorized', detail: '401' },
+      phase: 'pull',
+      retryAfterMs: null,
+    })
     expect(await app.task(leader.id)).toMatchObject({ state: 'failed' })
     expect(await app.task(second.id)).toMatchObject({ state: 'queued', attempts: 2 })
     expect(await app.task(third.id)).toMatchObject({ state: 'waiting' })
@@ -164,7 +218,11 @@ describe('tasks of one digest', () => {
     const leading = await app.claimed(leader)
     await course.resolved(credentialOf(leading), image)
     await course.resolved(credentialOf(await app.claimed(follower)), image)
-    await results.failed(credentialOf(leading), { reason: { code: 'image-corrupt', detail: 'A layer is no tar.' }, phase: 'catalogue', retryAfterMs: null })
+    await results.failed(credentialOf(leading), {
+      reason: { code: 'image-corrupt', detail: 'A layer is no tar.' },
+      phase: 'catalogue',
+      retryAfterMs: null,
+    })
     expect(await app.task(follower.id)).toMatchObject({ state: 'failed', failure: { code: 'image-corrupt' } })
   })
 
@@ -223,7 +281,9 @@ describe('cancelling', () => {
     await course.resolved(credentialOf(claim), nextImage())
     await cancel(task.id)
     expect(await course.progress(credentialOf(claim), { phase: 'match', detail: null })).toMatchObject({ continue: false })
-    await expect(course.progress(credentialOf(claim), { phase: 'match', detail: null })).rejects.toMatchObject({ code: 'attempt-superseded' })
+    await expect(course.progress(credentialOf(claim), { phase: 'match', detail: null })).rejects.toMatchObject({
+      code: 'attempt-superseded',
+    })
     expect(await app.query(`select state from scan_run where leader_task_id = $1`, [task.id])).toEqual([{ state: 'released' }])
   })
 })

@@ -26,8 +26,19 @@ import { ReportIntake } from './report-intake.js'
   imports: [TaskLedgerModule, RunsModule, RegistriesModule, SbomsModule],
   controllers: [AttemptsController],
   providers: [
-    AttemptAccess, AttemptClaimsService, AttemptCourseService, AttemptResultsService, AttemptSbomsService, AttemptsRepository, ClaimGrounds, CrashRule,
-    LostAttemptsReporting, LostAttemptsService, ReportDoor, ReportGate, ReportIntake,
+    AttemptAccess,
+    AttemptClaimsService,
+    AttemptCourseService,
+    AttemptResultsService,
+    AttemptSbomsService,
+    AttemptsRepository,
+    ClaimGrounds,
+    CrashRule,
+    LostAttemptsReporting,
+    LostAttemptsService,
+    ReportDoor,
+    ReportGate,
+    ReportIntake,
   ],
 })
 export class AttemptsModule implements OnApplicationBootstrap {
@@ -41,6 +52,14 @@ export class AttemptsModule implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     const { scans, upkeep } = this.configuration
     const patience = new LeasePatience(scans.leaseMs, this.clock)
-    this.upkeep.start({ name: 'lost-attempts', intervalMs: upkeep.sweepIntervalMs, work: () => patience.sweep(() => this.lostAttempts.sweep(), () => this.lostAttempts.rescue()) })
+    this.upkeep.start({
+      name: 'lost-attempts',
+      intervalMs: upkeep.sweepIntervalMs,
+      work: () =>
+        patience.sweep(
+          () => this.lostAttempts.sweep(),
+          () => this.lostAttempts.rescue(),
+        ),
+    })
   }
 }

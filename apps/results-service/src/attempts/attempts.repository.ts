@@ -55,7 +55,9 @@ export class AttemptsRepository {
 
   /** The task of an attempt; it never changes. */
   async taskOf(attemptId: string): Promise<string | null> {
-    const row = await oneRow<{ taskId: string }>(this.database.runner, 'select task_id as "taskId" from scan_attempt where id = $1', [attemptId])
+    const row = await oneRow<{ taskId: string }>(this.database.runner, 'select task_id as "taskId" from scan_attempt where id = $1', [
+      attemptId,
+    ])
     return row?.taskId ?? null
   }
 
@@ -72,7 +74,7 @@ export class AttemptsRepository {
 
   /** An attempt of a locked task, by its number or id, locked. */
   async lockAttempt(tx: Transaction, task: AttemptTask, which: { number: number } | { id: string }): Promise<LockedAttempt | null> {
-    const [column, value] = 'id' in which ? ['id', which.id] as const : ['number', which.number] as const
+    const [column, value] = 'id' in which ? (['id', which.id] as const) : (['number', which.number] as const)
     const row = await oneRow<Omit<LockedAttempt, 'task'>>(
       tx,
       `select id, number, state, token_hash as "tokenHash", worker_id as "workerId", cataloguer, coalesce(generation_ids, '{}') as "generationIds", run_id as "runId",
@@ -87,7 +89,14 @@ export class AttemptsRepository {
     await tx.query(
       `update scan_attempt set state = 'claimed', token_hash = $2, worker_id = $3, cataloguer = $4, generation_ids = $5, claimed_at = coalesce(claimed_at, now()),
               lease_until = now() + $6 * interval '1 ms' where id = $1`,
-      [id, record.tokenHash, record.workerId, record.cataloguer === null ? null : JSON.stringify(record.cataloguer), record.generationIds, record.leaseMs],
+      [
+        id,
+        record.tokenHash,
+        record.workerId,
+        record.cataloguer === null ? null : JSON.stringify(record.cataloguer),
+        record.generationIds,
+        record.leaseMs,
+      ],
     )
   }
 
@@ -110,7 +119,11 @@ export class AttemptsRepository {
 
   /** Attempts whose worker has said nothing for the length of the lease. */
   lapsed(limit: number): Promise<{ id: string; taskId: string }[]> {
-    return rows(this.database.runner, `select id, task_id as "taskId" from scan_attempt where state = 'claimed' and lease_until < now() order by lease_until limit $1`, [limit])
+    return rows(
+      this.database.runner,
+      `select id, task_id as "taskId" from scan_attempt where state = 'claimed' and lease_until < now() order by lease_until limit $1`,
+      [limit],
+    )
   }
 
   /** Counts a crash of a digest or reference and returns how many there were. */

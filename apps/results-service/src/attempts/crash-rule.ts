@@ -28,7 +28,10 @@ export class CrashRule {
     const [subject = attempt.task.image] = crashSubjects(attempt.task)
     const crashes = await this.attempts.countCrash(tx, subject)
     if (crashes < this.configuration.scans.maxCrashes) return false
-    const failure: FailureReason = { code: 'quarantined', detail: `Its workers died ${crashes} times, last: ${reason.detail}`.slice(0, 2000) }
+    const failure: FailureReason = {
+      code: 'quarantined',
+      detail: `Its workers died ${crashes} times, last: ${reason.detail}`.slice(0, 2000),
+    }
     await this.ledger.transition(tx, 'quarantine', [attempt.task.id], { failure })
     if (attempt.runId !== null) await this.runs.endForAll(tx, attempt.runId, 'quarantine', { failure })
     return true

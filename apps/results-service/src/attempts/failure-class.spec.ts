@@ -38,15 +38,26 @@ describe('backOffMs', () => {
   })
 
   it('is never longer than five minutes by itself, and never shorter than asked for', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 10_000 }), fc.double({ min: 0, max: 0.999, noNaN: true }), fc.integer({ min: 0, max: 86_400_000 }), (failures, random, askedMs) => {
-      expect(backOffMs(failures, null, random)).toBeLessThanOrEqual(300_000)
-      expect(backOffMs(failures, askedMs, random)).toBeGreaterThanOrEqual(askedMs)
-    }))
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        fc.integer({ min: 0, max: 86_400_000 }),
+        (failures, random, askedMs) => {
+          expect(backOffMs(failures, null, random)).toBeLessThanOrEqual(300_000)
+          expect(backOffMs(failures, askedMs, random)).toBeGreaterThanOrEqual(askedMs)
+        },
+      ),
+    )
   })
 })
 
 describe('storableReason', () => {
   it('replaces what PostgreSQL cannot store', () => {
-    expect(storableReason({ code: 'image-corrupt', detail: 'a\u0000b', paths: ['\u0000'] })).toEqual({ code: 'image-corrupt', detail: 'a\u2400b', paths: ['\u2400'] })
+    expect(storableReason({ code: 'image-corrupt', detail: 'a\u0000b', paths: ['\u0000'] })).toEqual({
+      code: 'image-corrupt',
+      detail: 'a\u2400b',
+      paths: ['\u2400'],
+    })
   })
 })

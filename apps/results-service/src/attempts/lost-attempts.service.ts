@@ -52,6 +52,9 @@ export class LostAttemptsService {
       return
     }
     const requeued = await this.ledger.transition(tx, 'requeue', [task.id], { failure: reason, detail: null })
-    await this.ledger.nextAttempt(tx, requeued.map((changed) => changed.id))
+    await this.ledger.nextAttempt(
+      tx,
+      requeued.map((changed) => changed.id),
+    )
   }
 }

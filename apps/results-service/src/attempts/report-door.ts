@@ -28,7 +28,9 @@ export class ReportDoor {
     return this.gate.pass(incoming.declaredBytes || undeclaredBytes, async () => {
       const bytes = await incoming.read()
       const isGzip = incoming.encoding === 'gzip'
-      return work(isGzip ? await readReport(bytes, { maxReportBytes: this.configuration.scans.maxReportBytes }) : parseReport(bytes.toString('utf8')))
+      return work(
+        isGzip ? await readReport(bytes, { maxReportBytes: this.configuration.scans.maxReportBytes }) : parseReport(bytes.toString('utf8')),
+      )
     })
   }
 }

@@ -11,7 +11,13 @@ describe('ReportGate', () => {
   it('sends a report away with a time to come back while others fill the limit, and lets it in after them', async () => {
     const gate = gateOf(100)
     let finish: () => void = () => undefined
-    const first = gate.pass(80, () => new Promise<void>((resolve) => { finish = resolve }))
+    const first = gate.pass(
+      80,
+      () =>
+        new Promise<void>((resolve) => {
+          finish = resolve
+        }),
+    )
     await expect(gate.pass(30, () => Promise.resolve('stored'))).rejects.toMatchObject({ code: 'busy', retryAfterMs: 2000 })
     await expect(gate.pass(20, () => Promise.resolve('stored'))).resolves.toBe('stored')
     finish()

@@ -12,7 +12,11 @@ export class ReportGate {
 
   constructor(@InjectConfiguration() configuration: ResultsConfiguration, metrics: Metrics) {
     this.limitBytes = configuration.scans.maxReportBytesInFlight
-    metrics.gauge({ name: 'pharos_reports_in_flight_bytes', help: 'Compressed bytes of reports that are being stored.', collect: (gauge) => gauge.set(this.bytesInFlight) })
+    metrics.gauge({
+      name: 'pharos_reports_in_flight_bytes',
+      help: 'Compressed bytes of reports that are being stored.',
+      collect: (gauge) => gauge.set(this.bytesInFlight),
+    })
     this.refused = metrics.counter({ name: 'pharos_reports_refused_total', help: 'Reports that were told to come back later.' })
   }
 

@@ -12,7 +12,11 @@ export class ReportIntake {
   ) {}
 
   async store(tx: Transaction, input: Parameters<ScanStorage['store']>[1]): Promise<StoredReport> {
-    const stored = await this.storage.store(tx, { report: input.report, run: { id: input.run.id, digest: input.run.digest }, attempt: { id: input.attempt.id } })
+    const stored = await this.storage.store(tx, {
+      report: input.report,
+      run: { id: input.run.id, digest: input.run.digest },
+      attempt: { id: input.attempt.id },
+    })
     await this.events.append(tx, stored.events)
     return stored
   }

@@ -17,7 +17,10 @@ export interface AuditedChange {
 export class AuditLog {
   async record(tx: Transaction, principal: Pick<Principal, 'id'>, change: AuditedChange): Promise<void> {
     await tx.query('insert into audit_event (principal, action, subject, detail) values ($1, $2, $3, $4)', [
-      principal.id, change.action, change.subject, JSON.stringify(change.detail ?? {}),
+      principal.id,
+      change.action,
+      change.subject,
+      JSON.stringify(change.detail ?? {}),
     ])
   }
 }

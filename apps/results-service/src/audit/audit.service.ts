@@ -19,7 +19,18 @@ export class AuditService {
   async list({ limit, cursor, action, principal }: AuditQuery): Promise<Page<AuditEntry>> {
     const list = { list: 'audit', sort: JSON.stringify([action ?? null, principal ?? null]) }
     const [before] = decodeCursor(list, cursor, 1) ?? [null]
-    const found = await this.entries.list({ action: action ?? null, principal: principal ?? null, before: before === null || before === undefined ? null : String(before), limit: limit + 1 })
-    return pageOfRows(list, found, limit, (row) => [row.id], (row) => ({ ...row, at: row.at.toISOString() }))
+    const found = await this.entries.list({
+      action: action ?? null,
+      principal: principal ?? null,
+      before: before === null || before === undefined ? null : String(before),
+      limit: limit + 1,
+    })
+    return pageOfRows(
+      list,
+      found,
+      limit,
+      (row) => [row.id],
+      (row) => ({ ...row, at: row.at.toISOString() }),
+    )
   }
 }

@@ -18,7 +18,12 @@ export interface StoredCatalogue {
 }
 
 interface CatalogueRow {
-  id: string; size_bytes: string; created_at: Date; cataloguer: string; version: string; configuration: string
+  id: string
+  size_bytes: string
+  created_at: Date
+  cataloguer: string
+  version: string
+  configuration: string
 }
 
 /** Full SBOMs as gzip of syft-json, one a digest x cataloguer version x configuration. */
@@ -78,7 +83,10 @@ export class CatalogueStore {
   /** Removes all catalogues of a digest. */
   async remove(tx: Transaction, digest: string): Promise<void> {
     const removed = await rows<{ id: string }>(tx, 'delete from catalogue where digest = $1 returning id', [digest])
-    await this.storage.remove(tx, removed.map(({ id }) => id))
+    await this.storage.remove(
+      tx,
+      removed.map(({ id }) => id),
+    )
   }
 }
 

@@ -4,7 +4,10 @@ import { rows } from '../database/sql.js'
 import { Database, type Transaction } from '../database/transaction.js'
 
 interface ContextRow {
-  key: string; owner: string; data: Record<string, unknown>; updated_at: Date
+  key: string
+  owner: string
+  data: Record<string, unknown>
+  updated_at: Date
 }
 
 /** Contexts of images: facts that submitters know, each under its key. */
@@ -33,7 +36,11 @@ export class ContextStore {
   }
 
   async list(digest: string): Promise<ImageContext[]> {
-    const found = await rows<ContextRow>(this.database.runner, 'select key, owner, data, updated_at from image_context where digest = $1 order by key, owner', [digest])
+    const found = await rows<ContextRow>(
+      this.database.runner,
+      'select key, owner, data, updated_at from image_context where digest = $1 order by key, owner',
+      [digest],
+    )
     return found.map((row) => ({ key: row.key, owner: row.owner, data: row.data, updatedAt: row.updated_at.toISOString() }))
   }
 }

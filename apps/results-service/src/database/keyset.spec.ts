@@ -6,7 +6,11 @@ const list = { list: 'scans', sort: '-id' }
 
 describe('keyset cursor', () => {
   it('gives back the values that it was made of', () => {
-    expect(decodeCursor(list, encodeCursor(list, ['2026-01-01 00:00:00.123456', 7, null]), 3)).toEqual(['2026-01-01 00:00:00.123456', 7, null])
+    expect(decodeCursor(list, encodeCursor(list, ['2026-01-01 00:00:00.123456', 7, null]), 3)).toEqual([
+      '2026-01-01 00:00:00.123456',
+      7,
+      null,
+    ])
   })
 
   it.each([
@@ -19,7 +23,14 @@ describe('keyset cursor', () => {
   })
 
   it('names a next page exactly if there are more rows than asked for', () => {
-    const page = (found: number[]) => pageOfRows(list, found, 2, (row) => [row], (row) => row)
+    const page = (found: number[]) =>
+      pageOfRows(
+        list,
+        found,
+        2,
+        (row) => [row],
+        (row) => row,
+      )
     expect(page([1, 2])).toEqual({ items: [1, 2], nextCursor: null })
     expect(page([1, 2, 3])).toEqual({ items: [1, 2], nextCursor: encodeCursor(list, [2]) })
   })

@@ -19,7 +19,10 @@ export interface Page<T> {
 }
 
 function sealOf({ list, sort }: KeysetList, payload: string): string {
-  return createHash('sha256').update(JSON.stringify([list, sort, payload])).digest('base64url').slice(0, 12)
+  return createHash('sha256')
+    .update(JSON.stringify([list, sort, payload]))
+    .digest('base64url')
+    .slice(0, 12)
 }
 
 /** Makes an opaque cursor of the last row's sort values. */
@@ -32,14 +35,22 @@ export function encodeCursor(list: KeysetList, values: readonly KeysetValue[]): 
 export function decodeCursor(list: KeysetList, cursor: string | undefined, length: number): KeysetValue[] | null {
   if (cursor === undefined) return null
   const [payload = '', seal = ''] = cursor.split('.')
-  if (seal !== sealOf(list, payload)) throw new PharosError('cursor-invalid', 'Use the cursor of the former page with the same filters and order.')
+  if (seal !== sealOf(list, payload))
+    throw new PharosError('cursor-invalid', 'Use the cursor of the former page with the same filters and order.')
   const values: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
-  if (!Array.isArray(values) || values.length !== length) throw new PharosError('cursor-invalid', 'The cursor is of another version of this list.')
+  if (!Array.isArray(values) || values.length !== length)
+    throw new PharosError('cursor-invalid', 'The cursor is of another version of this list.')
   return values as KeysetValue[]
 }
 
 /** Cuts a page of the rows: ask the database for `limit + 1` of them. */
-export function pageOfRows<R, T>(list: KeysetList, found: readonly R[], limit: number, keyOf: (row: R) => readonly KeysetValue[], toItem: (row: R) => T): Page<T> {
+export function pageOfRows<R, T>(
+  list: KeysetList,
+  found: readonly R[],
+  limit: number,
+  keyOf: (row: R) => readonly KeysetValue[],
+  toItem: (row: R) => T,
+): Page<T> {
   const shown = found.slice(0, limit)
   const last = found.length > limit ? shown.at(-1) : undefined
   return { items: shown.map(toItem), nextCursor: last === undefined ? null : encodeCursor(list, keyOf(last)) }

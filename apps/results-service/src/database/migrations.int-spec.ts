@@ -11,8 +11,13 @@ afterAll(() => results.close())
 
 describe('migrations', () => {
   it('have made the tables, and do nothing when they run again', async () => {
-    const tables = await rows<{ name: string }>(results.database.runner, `select tablename as name from pg_tables where schemaname = 'public'`)
-    expect(tables.map((table) => table.name)).toEqual(expect.arrayContaining(['scan_task', 'scan_run', 'scan_attempt', 'outbox', 'event', 'schedule', 'registry', 'audit_event']))
+    const tables = await rows<{ name: string }>(
+      results.database.runner,
+      `select tablename as name from pg_tables where schemaname = 'public'`,
+    )
+    expect(tables.map((table) => table.name)).toEqual(
+      expect.arrayContaining(['scan_task', 'scan_run', 'scan_attempt', 'outbox', 'event', 'schedule', 'registry', 'audit_event']),
+    )
     expect(await runMigrations(results.dataSource)).toEqual([])
   })
 

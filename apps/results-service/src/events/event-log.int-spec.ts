@@ -11,7 +11,11 @@ let log: EventLog
 let wakes = 0
 beforeAll(async () => {
   results = await createResultsDatabase({ poolSize: 20 })
-  const broadcast: Pick<EventBroadcast, 'eventsWritten'> = { eventsWritten: () => { wakes += 1 } }
+  const broadcast: Pick<EventBroadcast, 'eventsWritten'> = {
+    eventsWritten: () => {
+      wakes += 1
+    },
+  }
   log = new EventLog(results.database, broadcast as EventBroadcast)
 })
 afterAll(() => results.close())
@@ -22,16 +26,25 @@ const idOf = (body: EventBody) => (body.type === 'database.activated' ? body.gen
 /** A transaction that writes an event and commits when it is told to. */
 async function openWriter(id: string): Promise<{ commit: () => Promise<void> }> {
   let release: () => void = () => undefined
-  const isReleased = new Promise<void>((resolve) => { release = resolve })
+  const isReleased = new Promise<void>((resolve) => {
+    release = resolve
+  })
   let written: () => void = () => undefined
-  const isWritten = new Promise<void>((resolve) => { written = resolve })
+  const isWritten = new Promise<void>((resolve) => {
+    written = resolve
+  })
   const committed = new Database(results.dataSource).inTransaction(async (tx: Transaction) => {
     await log.append(tx, [event(id)])
     written()
     await isReleased
   })
   await isWritten
-  return { commit: async () => { release(); await committed } }
+  return {
+    commit: async () => {
+      release()
+      await committed
+    },
+  }
 }
 
 describe('the event log', () => {
@@ -78,10 +91,12 @@ describe('the event log', () => {
   it('shows nothing of a transaction that was rolled back, and wakes nobody for it', async () => {
     await log.read('rollback', 1, 'now')
     const before = wakes
-    await expect(results.database.inTransaction(async (tx) => {
-      await log.append(tx, [event(newId())])
-      throw new Error('no')
-    })).rejects.toThrow('no')
+    await expect(
+      results.database.inTransaction(async (tx) => {
+        await log.append(tx, [event(newId())])
+        throw new Error('no')
+      }),
+    ).rejects.toThrow('no')
     expect(await log.read('rollback', 10, 'now')).toEqual([])
     expect(wakes).toBe(before)
     await results.database.inTransaction((tx) => log.append(tx, [event(newId())]))

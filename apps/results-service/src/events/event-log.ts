@@ -25,7 +25,10 @@ export class EventLog {
   /** Writes events in the transaction that makes them true, and wakes the consumers after its commit. */
   async append(tx: Transaction, events: readonly EventBody[]): Promise<void> {
     if (events.length === 0) return
-    await tx.query('insert into event (body) select value from jsonb_array_elements($1::jsonb) with ordinality as e(value, position) order by position', [JSON.stringify(events)])
+    await tx.query(
+      'insert into event (body) select value from jsonb_array_elements($1::jsonb) with ordinality as e(value, position) order by position',
+      [JSON.stringify(events)],
+    )
     afterCommit(tx, () => this.broadcast.eventsWritten())
   }
 
@@ -49,7 +52,8 @@ export class EventLog {
   /** Moves a consumer's cursor on; going back is ignored, so that a repeated or late acknowledgement does no harm. */
   async acknowledge(consumer: string, cursor: string): Promise<void> {
     const [, xid, id] = /^(\d{1,20})\.(\d{1,18})$/.exec(cursor) ?? []
-    if (xid === undefined || id === undefined) throw new PharosError('cursor-invalid', 'Acknowledge with the cursor of an event that was read.')
+    if (xid === undefined || id === undefined)
+      throw new PharosError('cursor-invalid', 'Acknowledge with the cursor of an event that was read.')
     const moved = await affected(
       this.database.runner,
       'update event_consumer set xid = $2::xid8, id = $3, updated_at = now() where name = $1 and (xid, id) < ($2::xid8, $3::bigint)',

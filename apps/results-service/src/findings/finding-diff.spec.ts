@@ -2,8 +2,22 @@ import { describe, expect, it } from 'vitest'
 import { diffFindings, type ReportedFinding, type StoredFinding } from './finding-diff.js'
 
 const facts = { packageId: 1, vulnerabilityId: 1, matchId: 1, severity: 3, fixState: 1, risk: 2.5, isKev: false }
-const reported = (change: Partial<ReportedFinding> = {}): ReportedFinding => ({ ...facts, occurrence: 'o1', groupId: 1, groupSeed: 'CVE-1', ...change })
-const stored = (change: Partial<StoredFinding> = {}): StoredFinding => ({ ...facts, id: 'f1', occurrence: 'o1', groupId: 1, isOpen: true, lastSeenAt: null, ...change })
+const reported = (change: Partial<ReportedFinding> = {}): ReportedFinding => ({
+  ...facts,
+  occurrence: 'o1',
+  groupId: 1,
+  groupSeed: 'CVE-1',
+  ...change,
+})
+const stored = (change: Partial<StoredFinding> = {}): StoredFinding => ({
+  ...facts,
+  id: 'f1',
+  occurrence: 'o1',
+  groupId: 1,
+  isOpen: true,
+  lastSeenAt: null,
+  ...change,
+})
 
 describe('the difference a report makes', () => {
   it('is nothing when it shows what is stored', () => {

@@ -57,7 +57,8 @@ function mergeReported(reported: readonly ReportedFinding[]): Map<string, Report
 }
 
 function isAhead(one: FindingFacts, other: FindingFacts): boolean {
-  const order = one.risk - other.risk || one.severity - other.severity || other.vulnerabilityId - one.vulnerabilityId || other.matchId - one.matchId
+  const order =
+    one.risk - other.risk || one.severity - other.severity || other.vulnerabilityId - one.vulnerabilityId || other.matchId - one.matchId
   return order > 0
 }
 
@@ -77,7 +78,9 @@ export function diffFindings(reported: readonly ReportedFinding[], stored: reado
   }
   const absent = [...kept].filter(([key, before]) => before.isOpen && !now.has(key)).map(([, before]) => before)
   return {
-    appeared, reopened, changed,
+    appeared,
+    reopened,
+    changed,
     gone: isWhole ? absent : [],
     unseen: isWhole ? [] : absent.filter((finding) => finding.lastSeenAt === null),
     duplicates,
@@ -98,8 +101,11 @@ function keepOnePerKey(stored: readonly StoredFinding[]): { kept: Map<string, St
 
 function differs(one: FindingFacts, other: FindingFacts): boolean {
   return (
-    one.packageId !== other.packageId || one.vulnerabilityId !== other.vulnerabilityId || one.matchId !== other.matchId ||
-    Math.fround(one.risk) !== Math.fround(other.risk) || isNews(one, other)
+    one.packageId !== other.packageId ||
+    one.vulnerabilityId !== other.vulnerabilityId ||
+    one.matchId !== other.matchId ||
+    Math.fround(one.risk) !== Math.fround(other.risk) ||
+    isNews(one, other)
   )
 }
 

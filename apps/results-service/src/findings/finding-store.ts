@@ -35,8 +35,18 @@ export interface FindingCounts {
 }
 
 interface FindingRow {
-  id: string; occurrence: string; group_id: string; package_id: string; vulnerability_id: string; match_id: string
-  severity: number; fix_state: number; risk: number; is_kev: boolean; is_open: boolean; last_seen_at: Date | null
+  id: string
+  occurrence: string
+  group_id: string
+  package_id: string
+  vulnerability_id: string
+  match_id: string
+  severity: number
+  fix_state: number
+  risk: number
+  is_kev: boolean
+  is_open: boolean
+  last_seen_at: Date | null
 }
 
 /** Findings of vulnerabilities. Rows are written here alone, under the lock of their image. */
@@ -63,13 +73,27 @@ export class FindingStore {
       [...idRange(image.digest), image.id, engineCode(engine)],
     )
     return found.map((row) => ({
-      id: row.id, occurrence: row.occurrence, groupId: Number(row.group_id), packageId: Number(row.package_id), vulnerabilityId: Number(row.vulnerability_id),
-      matchId: Number(row.match_id), severity: row.severity, fixState: row.fix_state, risk: row.risk, isKev: row.is_kev, isOpen: row.is_open,
+      id: row.id,
+      occurrence: row.occurrence,
+      groupId: Number(row.group_id),
+      packageId: Number(row.package_id),
+      vulnerabilityId: Number(row.vulnerability_id),
+      matchId: Number(row.match_id),
+      severity: row.severity,
+      fixState: row.fix_state,
+      risk: row.risk,
+      isKev: row.is_kev,
+      isOpen: row.is_open,
       lastSeenAt: row.last_seen_at?.toISOString() ?? null,
     }))
   }
 
-  private async insert(tx: Transaction, { image, engine, at }: FindingReport, appeared: readonly ReportedFinding[], taken: Set<string>): Promise<string[]> {
+  private async insert(
+    tx: Transaction,
+    { image, engine, at }: FindingReport,
+    appeared: readonly ReportedFinding[],
+    taken: Set<string>,
+  ): Promise<string[]> {
     if (appeared.length === 0) return []
     const prefix = idPrefix(image.digest)
     const ids = appeared.map(({ occurrence, groupSeed }) => {
@@ -84,7 +108,14 @@ export class FindingStore {
       `insert into finding (id, image_id, engine, first_seen_at, occurrence, package_id, vulnerability_id, match_id, severity, fix_state, risk, is_kev)
        select i, $1, $2, $3, o, p, v, m, s, f, r, k
          from unnest($4::uuid[], $5::uuid[], $6::int8[], $7::int8[], $8::int8[], $9::int2[], $10::int2[], $11::real[], $12::bool[]) as t(i, o, p, v, m, s, f, r, k) order by i`,
-      [image.id, engineCode(engine), at, plainArray(ids), plainArray(appeared.map(({ occurrence }) => occurrence)), ...factColumns(appeared)],
+      [
+        image.id,
+        engineCode(engine),
+        at,
+        plainArray(ids),
+        plainArray(appeared.map(({ occurrence }) => occurrence)),
+        ...factColumns(appeared),
+      ],
     )
     return ids
   }
@@ -103,13 +134,17 @@ export class FindingStore {
   private async close(tx: Transaction, { formerScanAt }: FindingReport, gone: readonly StoredFinding[]): Promise<void> {
     if (gone.length === 0) return
     await tx.query('update finding set is_open = false, last_seen_at = coalesce(last_seen_at, $2) where id = any ($1::uuid[])', [
-      plainArray(gone.map(({ id }) => id)), formerScanAt,
+      plainArray(gone.map(({ id }) => id)),
+      formerScanAt,
     ])
   }
 
   private async markUnseen(tx: Transaction, { formerScanAt }: FindingReport, unseen: readonly StoredFinding[]): Promise<void> {
     if (unseen.length === 0) return
-    await tx.query('update finding set last_seen_at = $2 where id = any ($1::uuid[])', [plainArray(unseen.map(({ id }) => id)), formerScanAt])
+    await tx.query('update finding set last_seen_at = $2 where id = any ($1::uuid[])', [
+      plainArray(unseen.map(({ id }) => id)),
+      formerScanAt,
+    ])
   }
 
   private async recordEvents(tx: Transaction, report: FindingReport, diff: FindingDiff, appearedIds: readonly string[]): Promise<void> {
@@ -122,15 +157,26 @@ export class FindingStore {
     if (events.length === 0) return
     await tx.query(
       `insert into finding_event (image_id, run_id, at, finding_id, kind, cause) select $1, $2, $3, i, k, c from unnest($4::uuid[], $5::text[], $6::text[]) as t(i, k, c)`,
-      [report.image.id, report.runId, report.at, plainArray(events.map(({ id }) => id)), plainArray(events.map(({ kind }) => kind)), plainArray(events.map(({ cause }) => cause))],
+      [
+        report.image.id,
+        report.runId,
+        report.at,
+        plainArray(events.map(({ id }) => id)),
+        plainArray(events.map(({ kind }) => kind)),
+        plainArray(events.map(({ cause }) => cause)),
+      ],
     )
   }
 }
 
 function factColumns(facts: readonly FindingFacts[]): string[] {
   return [
-    plainArray(facts.map(({ packageId }) => packageId)), plainArray(facts.map(({ vulnerabilityId }) => vulnerabilityId)), plainArray(facts.map(({ matchId }) => matchId)),
-    plainArray(facts.map(({ severity }) => severity)), plainArray(facts.map(({ fixState }) => fixState)), plainArray(facts.map(({ risk }) => risk)),
+    plainArray(facts.map(({ packageId }) => packageId)),
+    plainArray(facts.map(({ vulnerabilityId }) => vulnerabilityId)),
+    plainArray(facts.map(({ matchId }) => matchId)),
+    plainArray(facts.map(({ severity }) => severity)),
+    plainArray(facts.map(({ fixState }) => fixState)),
+    plainArray(facts.map(({ risk }) => risk)),
     plainArray(facts.map(({ isKev }) => isKev)),
   ]
 }

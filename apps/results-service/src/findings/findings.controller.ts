@@ -17,17 +17,29 @@ export class FindingsController {
   constructor(private readonly findings: FindingsService) {}
 
   @Get('findings')
-  list(@ValidParams(ImageParams) { digest }: ImageParams, @ValidQuery(ListFindingsQuery) query: ListFindingsQuery, @CurrentPrincipal() principal: Principal): Promise<FindingPage> {
+  list(
+    @ValidParams(ImageParams) { digest }: ImageParams,
+    @ValidQuery(ListFindingsQuery) query: ListFindingsQuery,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<FindingPage> {
     return this.findings.list(digest, query, visibleRepositories(principal))
   }
 
   @Get('secrets')
-  listSecrets(@ValidParams(ImageParams) { digest }: ImageParams, @ValidQuery(PageQuery) query: PageRequest, @CurrentPrincipal() principal: Principal) {
+  listSecrets(
+    @ValidParams(ImageParams) { digest }: ImageParams,
+    @ValidQuery(PageQuery) query: PageRequest,
+    @CurrentPrincipal() principal: Principal,
+  ) {
     return this.findings.listSecrets(digest, query, visibleRepositories(principal))
   }
 
   @Get('misconfigurations')
-  listMisconfigurations(@ValidParams(ImageParams) { digest }: ImageParams, @ValidQuery(PageQuery) query: PageRequest, @CurrentPrincipal() principal: Principal) {
+  listMisconfigurations(
+    @ValidParams(ImageParams) { digest }: ImageParams,
+    @ValidQuery(PageQuery) query: PageRequest,
+    @CurrentPrincipal() principal: Principal,
+  ) {
     return this.findings.listMisconfigurations(digest, query, visibleRepositories(principal))
   }
 }

@@ -29,19 +29,39 @@ export interface FindingFilter {
 
 /** A finding with all that is joined to it. */
 export interface FindingRow extends VulnerabilityRow, PackageRefRow {
-  id: string; engine: number; severity: number; risk: number; fix_state: number; is_open: boolean; first_seen_at: Date; last_seen_at: Date | null; scanned_at: Date | null
-  sort_key: string | number; match_body: { fixVersions: string[]; fixAvailable: AvailableFix[]; details: ReportMatch['details'] }; occurrence_detail: OccurrenceDetail | null
+  id: string
+  engine: number
+  severity: number
+  risk: number
+  fix_state: number
+  is_open: boolean
+  first_seen_at: Date
+  last_seen_at: Date | null
+  scanned_at: Date | null
+  sort_key: string | number
+  match_body: { fixVersions: string[]; fixAvailable: AvailableFix[]; details: ReportMatch['details'] }
+  occurrence_detail: OccurrenceDetail | null
   others: OtherAdvisoryRow[] | null
 }
 
 /** Another advisory of a finding's alias group that matches its package. */
 export interface OtherAdvisoryRow {
-  native_id: string; namespace: string; severity_given: string; fix_state: number; match_body: { fixVersions: string[] }
+  native_id: string
+  namespace: string
+  severity_given: string
+  fix_state: number
+  match_body: { fixVersions: string[] }
 }
 
 /** A secret or misconfiguration. */
 export interface IssueRow {
-  id: string; engine: number; severity: number; is_open: boolean; first_seen_at: Date; last_seen_at: Date; body: unknown
+  id: string
+  engine: number
+  severity: number
+  is_open: boolean
+  first_seen_at: Date
+  last_seen_at: Date
+  body: unknown
 }
 
 /** Names are cut in sort keys: they may be any length, and a cursor may not. Ties are broken by id. */
@@ -49,8 +69,8 @@ const sorts: Readonly<Record<FindingSort, { key: string; type: string; isDescend
   '-risk': { key: 'f.risk', type: 'real', isDescending: true },
   '-severity': { key: 'f.severity', type: 'int2', isDescending: true },
   '-epss': { key: 'coalesce(s.epss, -1)', type: 'float8', isDescending: true },
-  'package': { key: 'left(p.name, 100) collate "C"', type: 'text', isDescending: false },
-  'vulnerability': { key: 'left(g.canonical_id, 100) collate "C"', type: 'text', isDescending: false },
+  package: { key: 'left(p.name, 100) collate "C"', type: 'text', isDescending: false },
+  vulnerability: { key: 'left(g.canonical_id, 100) collate "C"', type: 'text', isDescending: false },
 }
 
 /** Reads findings of one image: its rows lie side by side in the primary key, and are sorted as they are read. */
@@ -58,7 +78,13 @@ const sorts: Readonly<Record<FindingSort, { key: string; type: string; isDescend
 export class FindingsRepository {
   constructor(private readonly database: Database) {}
 
-  async list(image: LocatedImage, filter: FindingFilter, sort: FindingSort, after: readonly KeysetValue[] | null, limit: number): Promise<FindingRow[]> {
+  async list(
+    image: LocatedImage,
+    filter: FindingFilter,
+    sort: FindingSort,
+    after: readonly KeysetValue[] | null,
+    limit: number,
+  ): Promise<FindingRow[]> {
     const { key, type, isDescending } = sorts[sort]
     const direction = isDescending ? 'desc' : 'asc'
     const [afterKey = null, afterId = null] = after ?? []
@@ -85,8 +111,20 @@ export class FindingsRepository {
          left join image_engine_result r on r.image_id = f.image_id and r.engine = f.engine
         order by c.sort_key ${direction}, f.id ${direction}`,
       [
-        ...idRange(image.digest), image.id, filter.engine, filter.severities, filter.minRisk, filter.isKev, filter.fixStates, filter.packageName, filter.types,
-        filter.isOpen, filter.aliasHash, afterKey, afterId, limit,
+        ...idRange(image.digest),
+        image.id,
+        filter.engine,
+        filter.severities,
+        filter.minRisk,
+        filter.isKev,
+        filter.fixStates,
+        filter.packageName,
+        filter.types,
+        filter.isOpen,
+        filter.aliasHash,
+        afterKey,
+        afterId,
+        limit,
       ],
     )
   }

@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common'
 import {
-  type Finding, type FindingPage, type FixState, type ListFindingsQuery, type MisconfigurationFinding, type PageQuery, type ReportMisconfiguration, type ReportSecret, type SecretFinding,
+  type Finding,
+  type FindingPage,
+  type FixState,
+  type ListFindingsQuery,
+  type MisconfigurationFinding,
+  type PageQuery,
+  type ReportMisconfiguration,
+  type ReportSecret,
+  type SecretFinding,
 } from '@pharos/contracts'
 import type { z } from 'zod'
 import type { VisibleRepositories } from '../access/repository-scope.js'
@@ -43,18 +51,51 @@ export class FindingsService {
   async listSecrets(digest: string, query: z.infer<typeof PageQuery>, scope: VisibleRepositories): Promise<Page<SecretFinding>> {
     return this.listIssues('secret_finding', digest, query, scope, (row) => {
       const { rule, category, title, path, startLine, endLine, masked, layer } = row.body as ReportSecret
-      return { ...issueOf(row), id: publicFindingId('s', row.id), kind: 'secret', rule, category, title, path, startLine, endLine, masked, layer }
+      return {
+        ...issueOf(row),
+        id: publicFindingId('s', row.id),
+        kind: 'secret',
+        rule,
+        category,
+        title,
+        path,
+        startLine,
+        endLine,
+        masked,
+        layer,
+      }
     })
   }
 
-  async listMisconfigurations(digest: string, query: z.infer<typeof PageQuery>, scope: VisibleRepositories): Promise<Page<MisconfigurationFinding>> {
+  async listMisconfigurations(
+    digest: string,
+    query: z.infer<typeof PageQuery>,
+    scope: VisibleRepositories,
+  ): Promise<Page<MisconfigurationFinding>> {
     return this.listIssues('misconfiguration_finding', digest, query, scope, (row) => {
       const { check, title, description, message, resolution, target, urls } = row.body as ReportMisconfiguration
-      return { ...issueOf(row), id: publicFindingId('m', row.id), kind: 'misconfiguration', check, title, description, message, resolution, target, urls }
+      return {
+        ...issueOf(row),
+        id: publicFindingId('m', row.id),
+        kind: 'misconfiguration',
+        check,
+        title,
+        description,
+        message,
+        resolution,
+        target,
+        urls,
+      }
     })
   }
 
-  private async listIssues<T>(table: IssueTable, digest: string, { cursor, limit }: z.infer<typeof PageQuery>, scope: VisibleRepositories, toItem: (row: IssueRow) => T): Promise<Page<T>> {
+  private async listIssues<T>(
+    table: IssueTable,
+    digest: string,
+    { cursor, limit }: z.infer<typeof PageQuery>,
+    scope: VisibleRepositories,
+    toItem: (row: IssueRow) => T,
+  ): Promise<Page<T>> {
     const image = await this.locator.locate(digest, scope)
     const list = { list: table, sort: image.digest }
     const found = await this.findings.listIssues(table, image, decodeCursor(list, cursor, 2), limit + 1)
@@ -80,24 +121,37 @@ function filterOf(query: ListFindingsQuery): FindingFilter {
 function findingOf(row: FindingRow): Finding {
   const { fixVersions, fixAvailable, details } = row.match_body
   return {
-    id: publicFindingId('f', row.id), kind: 'vulnerability', engine: engineOf(row.engine), vulnerability: { ...vulnerabilityOf(row), severity: severityOf(row.severity) },
+    id: publicFindingId('f', row.id),
+    kind: 'vulnerability',
+    engine: engineOf(row.engine),
+    vulnerability: { ...vulnerabilityOf(row), severity: severityOf(row.severity) },
     ...(row.others === null ? {} : { alsoReportedAs: row.others.map(otherAdvisoryOf) }),
-    risk: row.risk, fix: { state: fixStateOf(row.fix_state), versions: fixVersions, available: fixAvailable }, package: packageRefOf(row), locations: row.occurrence_detail?.locations ?? [],
-    state: row.is_open ? 'open' : 'gone', firstSeenAt: row.first_seen_at.toISOString(),
-    lastSeenAt: (row.last_seen_at ?? row.scanned_at ?? row.first_seen_at).toISOString(), matchDetails: details,
+    risk: row.risk,
+    fix: { state: fixStateOf(row.fix_state), versions: fixVersions, available: fixAvailable },
+    package: packageRefOf(row),
+    locations: row.occurrence_detail?.locations ?? [],
+    state: row.is_open ? 'open' : 'gone',
+    firstSeenAt: row.first_seen_at.toISOString(),
+    lastSeenAt: (row.last_seen_at ?? row.scanned_at ?? row.first_seen_at).toISOString(),
+    matchDetails: details,
   }
 }
 
 function otherAdvisoryOf(row: OtherAdvisoryRow): NonNullable<Finding['alsoReportedAs']>[number] {
   return {
-    nativeId: originalText(row.native_id), namespace: originalText(row.namespace), severityGiven: originalText(row.severity_given),
+    nativeId: originalText(row.native_id),
+    namespace: originalText(row.namespace),
+    severityGiven: originalText(row.severity_given),
     fix: { state: fixStateOf(row.fix_state), versions: row.match_body.fixVersions },
   }
 }
 
 function issueOf(row: IssueRow) {
   return {
-    engine: engineOf(row.engine), severity: severityOf(row.severity), state: row.is_open ? ('open' as const) : ('gone' as const),
-    firstSeenAt: row.first_seen_at.toISOString(), lastSeenAt: row.last_seen_at.toISOString(),
+    engine: engineOf(row.engine),
+    severity: severityOf(row.severity),
+    state: row.is_open ? ('open' as const) : ('gone' as const),
+    firstSeenAt: row.first_seen_at.toISOString(),
+    lastSeenAt: row.last_seen_at.toISOString(),
   }
 }

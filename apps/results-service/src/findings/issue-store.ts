@@ -27,14 +27,26 @@ interface Issue {
 @Injectable()
 export class IssueStore {
   /** Stores what one engine found besides vulnerabilities. */
-  async store(tx: Transaction, report: IssueReport, found: Pick<EngineReport, 'secrets' | 'misconfigurations'>): Promise<{ appeared: number; gone: number }> {
+  async store(
+    tx: Transaction,
+    report: IssueReport,
+    found: Pick<EngineReport, 'secrets' | 'misconfigurations'>,
+  ): Promise<{ appeared: number; gone: number }> {
     const secrets = await this.storeTable(tx, 'secret_finding', report, issuesOf(report, found.secrets, secretKey))
-    const misconfigurations = await this.storeTable(tx, 'misconfiguration_finding', report, issuesOf(report, found.misconfigurations, misconfigurationKey))
+    const misconfigurations = await this.storeTable(
+      tx,
+      'misconfiguration_finding',
+      report,
+      issuesOf(report, found.misconfigurations, misconfigurationKey),
+    )
     return { appeared: secrets.appeared + misconfigurations.appeared, gone: secrets.gone + misconfigurations.gone }
   }
 
   private async storeTable(tx: Transaction, table: IssueTable, { image, engine, isWhole, at }: IssueReport, issues: readonly Issue[]) {
-    const open = await rows<{ id: string }>(tx, `select id from ${table} where image_id = $1 and engine = $2 and is_open`, [image.id, engineCode(engine)])
+    const open = await rows<{ id: string }>(tx, `select id from ${table} where image_id = $1 and engine = $2 and is_open`, [
+      image.id,
+      engineCode(engine),
+    ])
     const wasOpen = new Set(open.map(({ id }) => id))
     const isNow = new Set(issues.map(({ id }) => id))
     if (issues.length > 0) {
@@ -42,7 +54,14 @@ export class IssueStore {
         `insert into ${table} (id, image_id, engine, severity, body, first_seen_at, last_seen_at)
          select i, $1, $2, s, b::json, $3, $3 from unnest($4::uuid[], $5::int2[], $6::text[]) as t(i, s, b)
          on conflict (id) do update set severity = excluded.severity, body = excluded.body, last_seen_at = excluded.last_seen_at, is_open = true`,
-        [image.id, engineCode(engine), at, plainArray(issues.map(({ id }) => id)), plainArray(issues.map(({ severity }) => severity)), textArray(issues.map(({ body }) => body))],
+        [
+          image.id,
+          engineCode(engine),
+          at,
+          plainArray(issues.map(({ id }) => id)),
+          plainArray(issues.map(({ severity }) => severity)),
+          textArray(issues.map(({ body }) => body)),
+        ],
       )
     }
     const gone = isWhole ? [...wasOpen].filter((id) => !isNow.has(id)) : []
@@ -51,7 +70,11 @@ export class IssueStore {
   }
 }
 
-function issuesOf<T extends ReportSecret | ReportMisconfiguration>({ image, engine }: IssueReport, found: readonly T[], keyOf: (item: T) => readonly unknown[]): Issue[] {
+function issuesOf<T extends ReportSecret | ReportMisconfiguration>(
+  { image, engine }: IssueReport,
+  found: readonly T[],
+  keyOf: (item: T) => readonly unknown[],
+): Issue[] {
   const seen = new Map<string, number>()
   return found.map((item) => {
     const key = JSON.stringify(keyOf(item))
@@ -62,4 +85,9 @@ function issuesOf<T extends ReportSecret | ReportMisconfiguration>({ image, engi
 }
 
 const secretKey = (secret: ReportSecret): readonly unknown[] => ['secret', secret.rule, secret.path, secret.startLine, secret.endLine]
-const misconfigurationKey = (found: ReportMisconfiguration): readonly unknown[] => ['misconfiguration', found.check, found.target, found.message]
+const misconfigurationKey = (found: ReportMisconfiguration): readonly unknown[] => [
+  'misconfiguration',
+  found.check,
+  found.target,
+  found.message,
+]

@@ -17,8 +17,13 @@ const step = fc.record({
   status: fc.constantFrom('complete', 'complete', 'partial', 'failed', 'unavailable'),
   matches: fc.array(
     fc.record({
-      package: fc.nat(3), id: fc.nat(4), severity: fc.constantFrom(...severities), risk: fc.double({ min: 0, max: 100, noNaN: true }),
-      fixState: fc.constantFrom('fixed', 'not-fixed', 'wont-fix', 'unknown'), isKev: fc.boolean(), hasCve: fc.boolean(),
+      package: fc.nat(3),
+      id: fc.nat(4),
+      severity: fc.constantFrom(...severities),
+      risk: fc.double({ min: 0, max: 100, noNaN: true }),
+      fixState: fc.constantFrom('fixed', 'not-fixed', 'wont-fix', 'unknown'),
+      isKev: fc.boolean(),
+      hasCve: fc.boolean(),
     }),
     { maxLength: 8 },
   ),
@@ -42,14 +47,30 @@ describe('summaries', () => {
         run += 1
         for (const { image, engine, status, matches } of steps) {
           const vulnerabilities = matches.map((item) =>
-            vulnerability(`GHSA-${item.id}`, { canonicalId: item.hasCve ? `CVE-${item.id}` : `GHSA-${item.id}`, severity: item.severity, kev: item.isKev ? { dateAdded: null, dueDate: null, ransomware: false } : null }))
-          await inventory.ingest(scanReport(`${image} ${run}`, {
-            packages: [0, 1, 2, 3].map((index) => debPackage(`package-${index}`)),
-            engines: [engineReport({ engine, status, vulnerabilities, matches: matches.map((item, position) => match(item.package, position, { risk: item.risk, fixState: item.fixState })) })],
-          }))
+            vulnerability(`GHSA-${item.id}`, {
+              canonicalId: item.hasCve ? `CVE-${item.id}` : `GHSA-${item.id}`,
+              severity: item.severity,
+              kev: item.isKev ? { dateAdded: null, dueDate: null, ransomware: false } : null,
+            }),
+          )
+          await inventory.ingest(
+            scanReport(`${image} ${run}`, {
+              packages: [0, 1, 2, 3].map((index) => debPackage(`package-${index}`)),
+              engines: [
+                engineReport({
+                  engine,
+                  status,
+                  vulnerabilities,
+                  matches: matches.map((item, position) => match(item.package, position, { risk: item.risk, fixState: item.fixState })),
+                }),
+              ],
+            }),
+          )
         }
         expect(await inventory.query(summary)).toEqual(await inventory.query(recount))
-        const riskiest = await inventory.query(`select i.digest, i.max_risk from image i where i.max_risk is distinct from coalesce((select max(max_risk) from image_summary s where s.image_id = i.id), 0)`)
+        const riskiest = await inventory.query(
+          `select i.digest, i.max_risk from image i where i.max_risk is distinct from coalesce((select max(max_risk) from image_summary s where s.image_id = i.id), 0)`,
+        )
         expect(riskiest).toEqual([])
       }),
       { numRuns: 12 },

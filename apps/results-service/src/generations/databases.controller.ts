@@ -24,7 +24,9 @@ export class DatabasesController {
   @HttpCode(202)
   @RawBody()
   import(
-    @ValidQuery(ImportDatabaseQuery) query: z.infer<typeof ImportDatabaseQuery>, @StreamBody({ limitBytes: limitArchiveBytes }) body: Readable, @CurrentPrincipal() principal: Principal,
+    @ValidQuery(ImportDatabaseQuery) query: z.infer<typeof ImportDatabaseQuery>,
+    @StreamBody({ limitBytes: limitArchiveBytes }) body: Readable,
+    @CurrentPrincipal() principal: Principal,
   ) {
     return this.generations.import(query, body, principal)
   }

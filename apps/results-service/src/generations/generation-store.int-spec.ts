@@ -10,7 +10,14 @@ beforeAll(async () => {
 beforeEach(() => reads.inventory.clear())
 afterAll(() => reads.inventory.results.close())
 
-const verdict = { accepted: true, schemaVersion: 'v6.1.10', builtAt: '2026-11-23T05:00:00.000Z', isSample: false, problem: null, allowOlder: false }
+const verdict = {
+  accepted: true,
+  schemaVersion: 'v6.1.10',
+  builtAt: '2026-11-23T05:00:00.000Z',
+  isSample: false,
+  problem: null,
+  allowOlder: false,
+}
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 async function* inPieces(bytes: Buffer, size = 100_000): AsyncGenerator<Buffer> {
@@ -39,7 +46,8 @@ describe('a database generation', () => {
     expect(await reads.generationStore.verdict(candidate.id, verdict)).toMatchObject({ state: 'active', schemaVersion: 'v6.1.10' })
     expect(await active()).toEqual([expect.objectContaining({ id: candidate.id, isStale: false, checksum: sha256(bytes) })])
     expect(await reads.eventBodies()).toEqual([
-      { type: 'database.candidate', generationId: candidate.id, engine: 'grype' }, { type: 'database.activated', generationId: candidate.id, engine: 'grype' },
+      { type: 'database.candidate', generationId: candidate.id, engine: 'grype' },
+      { type: 'database.activated', generationId: candidate.id, engine: 'grype' },
     ])
     expect(await reads.generationStore.verdict(candidate.id, verdict)).toMatchObject({ state: 'active' })
   })
@@ -86,7 +94,10 @@ describe('a database generation', () => {
 
   it('that the engine cannot use is refused with its problem', async () => {
     const candidate = await upload(randomBytes(10))
-    expect(await reads.generationStore.verdict(candidate.id, { ...verdict, accepted: false, problem: 'another schema' })).toMatchObject({ state: 'refused', problem: 'another schema' })
+    expect(await reads.generationStore.verdict(candidate.id, { ...verdict, accepted: false, problem: 'another schema' })).toMatchObject({
+      state: 'refused',
+      problem: 'another schema',
+    })
   })
 
   it('the active one again is not taken', async () => {
@@ -102,7 +113,11 @@ describe('a database generation', () => {
 
   it('is listed newest first, in pages, and an import is audited', async () => {
     for (const size of [1, 2, 3]) await upload(randomBytes(size * 10))
-    const imported = await reads.generations.import({ engine: 'grype', allowOlder: 'false', source: 'file.tar.zst' }, inPieces(randomBytes(40)), principalFor(null))
+    const imported = await reads.generations.import(
+      { engine: 'grype', allowOlder: 'false', source: 'file.tar.zst' },
+      inPieces(randomBytes(40)),
+      principalFor(null),
+    )
     const page = await reads.generations.list({ limit: 10 })
     expect(DatabaseGenerationPage.parse(page)).toEqual(page)
     expect(page.items[0]?.id).toBe(imported.id)
@@ -113,7 +128,11 @@ describe('a database generation', () => {
 
   it('two verdicts at once make one active', async () => {
     const candidates = await Promise.all([10, 20, 30].map((size) => upload(randomBytes(size))))
-    await Promise.all(candidates.map(({ id }, day) => reads.generationStore.verdict(id, { ...verdict, builtAt: `2026-11-2${day}T00:00:00.000Z`, allowOlder: true })))
+    await Promise.all(
+      candidates.map(({ id }, day) =>
+        reads.generationStore.verdict(id, { ...verdict, builtAt: `2026-11-2${day}T00:00:00.000Z`, allowOlder: true }),
+      ),
+    )
     expect(await active()).toHaveLength(1)
   })
 })

@@ -1,6 +1,13 @@
 import type { Readable } from 'node:stream'
 import { Inject, Injectable } from '@nestjs/common'
-import { type CreateGeneration, type DatabaseGeneration, type EventBody, type GenerationRef, type GenerationVerdict, PharosError } from '@pharos/contracts'
+import {
+  type CreateGeneration,
+  type DatabaseGeneration,
+  type EventBody,
+  type GenerationRef,
+  type GenerationVerdict,
+  PharosError,
+} from '@pharos/contracts'
 import { type Clock, CONFIGURATION, InjectClock } from '@pharos/service-kit'
 import type { z } from 'zod'
 import type { ResultsConfiguration } from '../configuration.js'
@@ -75,11 +82,13 @@ export class GenerationStore {
       await this.lockEngine(tx, engine)
       const candidate = requireRow(await this.find(tx, id))
       if (candidate.state !== 'candidate') return { row: candidate, isOlder: false }
-      if (!verdict.accepted) return { row: await this.refuse(tx, candidate, verdict.problem ?? 'The engine cannot use it.'), isOlder: false }
+      if (!verdict.accepted)
+        return { row: await this.refuse(tx, candidate, verdict.problem ?? 'The engine cannot use it.'), isOlder: false }
       const builtAt = verdict.builtAt === null ? null : new Date(verdict.builtAt)
       const active = await oneRow<GenerationRow>(tx, `select * from database_generation where engine = $1 and state = 'active'`, [engine])
       const isAllowed = candidate.allow_older || verdict.allowOlder
-      if (!isAllowed && active?.built_at && builtAt !== null && builtAt <= active.built_at) return { row: await this.refuse(tx, candidate, newerDetail), isOlder: true }
+      if (!isAllowed && active?.built_at && builtAt !== null && builtAt <= active.built_at)
+        return { row: await this.refuse(tx, candidate, newerDetail), isOlder: true }
       return { row: await this.activate(tx, candidate, { ...verdict, builtAt }), isOlder: false }
     })
     if (isOlder) throw new PharosError('database-older', newerDetail)
@@ -109,7 +118,10 @@ export class GenerationStore {
       throw new PharosError('database-damaged', `The archive has the SHA-256 ${sha256} and not ${generation.expected_checksum}.`)
     }
     await this.lockEngine(tx, generation.engine)
-    const twin = await oneRow(tx, `select id from database_generation where engine = $1 and checksum = $2 and state = 'active'`, [generation.engine, sha256])
+    const twin = await oneRow(tx, `select id from database_generation where engine = $1 and checksum = $2 and state = 'active'`, [
+      generation.engine,
+      sha256,
+    ])
     if (twin !== null && !generation.allow_older) throw new PharosError('database-older', newerDetail)
     const row = await oneRow<GenerationRow>(
       tx,
@@ -120,8 +132,14 @@ export class GenerationStore {
     return generationOf(requireRow(row))
   }
 
-  private async activate(tx: Transaction, candidate: GenerationRow, verdict: { schemaVersion: string | null; builtAt: Date | null; isSample: boolean }): Promise<GenerationRow> {
-    await tx.query(`update database_generation set state = 'retired', retired_at = now() where engine = $1 and state = 'active'`, [candidate.engine])
+  private async activate(
+    tx: Transaction,
+    candidate: GenerationRow,
+    verdict: { schemaVersion: string | null; builtAt: Date | null; isSample: boolean },
+  ): Promise<GenerationRow> {
+    await tx.query(`update database_generation set state = 'retired', retired_at = now() where engine = $1 and state = 'active'`, [
+      candidate.engine,
+    ])
     const row = await oneRow<GenerationRow>(
       tx,
       `update database_generation set state = 'active', schema_version = $2, built_at = $3, is_sample = $4, activated_at = date_trunc('milliseconds', now()) where id = $1 returning *`,
@@ -132,7 +150,11 @@ export class GenerationStore {
   }
 
   private async refuse(tx: Transaction, { id, engine }: GenerationRow, problem: string): Promise<GenerationRow> {
-    const row = await oneRow<GenerationRow>(tx, `update database_generation set state = 'refused', problem = $2, retired_at = now(), has_archive = false where id = $1 returning *`, [id, problem])
+    const row = await oneRow<GenerationRow>(
+      tx,
+      `update database_generation set state = 'refused', problem = $2, retired_at = now(), has_archive = false where id = $1 returning *`,
+      [id, problem],
+    )
     await tx.query('delete from generation_chunk where key = $1', [id])
     const event: EventBody = { type: 'database.refused', generationId: id, engine, problem }
     await this.events.append(tx, [event])

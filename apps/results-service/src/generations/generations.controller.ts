@@ -33,7 +33,10 @@ export class GenerationsController {
 
   @Put(':id/archive')
   @RawBody()
-  write(@ValidParams(IdParams) { id }: IdParams, @StreamBody({ limitBytes: limitArchiveBytes }) body: Readable): Promise<DatabaseGeneration> {
+  write(
+    @ValidParams(IdParams) { id }: IdParams,
+    @StreamBody({ limitBytes: limitArchiveBytes }) body: Readable,
+  ): Promise<DatabaseGeneration> {
     return this.store.writeArchive(id, body)
   }
 
@@ -46,7 +49,10 @@ export class GenerationsController {
 
   @Post(':id/verdict')
   @HttpCode(200)
-  verdict(@ValidParams(IdParams) { id }: IdParams, @ValidBody(GenerationVerdict) body: z.infer<typeof GenerationVerdict>): Promise<DatabaseGeneration> {
+  verdict(
+    @ValidParams(IdParams) { id }: IdParams,
+    @ValidBody(GenerationVerdict) body: z.infer<typeof GenerationVerdict>,
+  ): Promise<DatabaseGeneration> {
     return this.store.verdict(id, body)
   }
 }

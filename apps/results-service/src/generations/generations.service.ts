@@ -9,7 +9,10 @@ import { generationOf } from './generation-view.js'
 import { GenerationsRepository } from './generations.repository.js'
 
 /** What a list of generations is asked for. */
-export type GenerationQuery = z.infer<typeof PageQuery> & { engine?: EngineName | undefined; state?: DatabaseGeneration['state'] | undefined }
+export type GenerationQuery = z.infer<typeof PageQuery> & {
+  engine?: EngineName | undefined
+  state?: DatabaseGeneration['state'] | undefined
+}
 
 /** Lists generations and takes imports. */
 @Injectable()
@@ -30,11 +33,25 @@ export class GenerationsService {
   }
 
   /** Takes an archive; it becomes active when the engine has accepted it. */
-  async import(query: z.infer<typeof ImportDatabaseQuery>, body: AsyncIterable<Uint8Array>, principal: Principal): Promise<DatabaseGeneration> {
-    const created = await this.store.create({ engine: query.engine, source: query.source, checksum: null, fileName: query.source, allowOlder: query.allowOlder === 'true' })
+  async import(
+    query: z.infer<typeof ImportDatabaseQuery>,
+    body: AsyncIterable<Uint8Array>,
+    principal: Principal,
+  ): Promise<DatabaseGeneration> {
+    const created = await this.store.create({
+      engine: query.engine,
+      source: query.source,
+      checksum: null,
+      fileName: query.source,
+      allowOlder: query.allowOlder === 'true',
+    })
     const candidate = await this.store.writeArchive(created.id, body)
     await this.database.inTransaction((tx) =>
-      this.audit.record(tx, principal, { action: 'database.import', subject: candidate.id, detail: { engine: candidate.engine, checksum: candidate.checksum } }),
+      this.audit.record(tx, principal, {
+        action: 'database.import',
+        subject: candidate.id,
+        detail: { engine: candidate.engine, checksum: candidate.checksum },
+      }),
     )
     return candidate
   }

@@ -44,11 +44,21 @@ export class IdempotencyRepository {
   }
 
   async finish(tx: Transaction, { principal, route, key }: IdempotencyScope, status: number, answer: string): Promise<void> {
-    await tx.query('update idempotency_key set status = $4, answer = $5 where principal = $1 and route = $2 and key = $3', [principal, route, key, status, answer])
+    await tx.query('update idempotency_key set status = $4, answer = $5 where principal = $1 and route = $2 and key = $3', [
+      principal,
+      route,
+      key,
+      status,
+      answer,
+    ])
   }
 
   /** Gives the key back: the request failed, and may be sent again. */
   async release({ principal, route, key }: IdempotencyScope): Promise<void> {
-    await this.database.runner.query('delete from idempotency_key where principal = $1 and route = $2 and key = $3 and status is null', [principal, route, key])
+    await this.database.runner.query('delete from idempotency_key where principal = $1 and route = $2 and key = $3 and status is null', [
+      principal,
+      route,
+      key,
+    ])
   }
 }

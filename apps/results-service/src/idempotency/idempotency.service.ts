@@ -50,7 +50,8 @@ export class IdempotencyService {
 
   private async replay(request: IdempotentRequest, bodySha256: Buffer): Promise<IdempotentAnswer> {
     const first = await this.keys.find(request)
-    if (first !== null && !first.bodySha256.equals(bodySha256)) throw new PharosError('idempotency-conflict', 'Use another Idempotency-Key for another request.')
+    if (first !== null && !first.bodySha256.equals(bodySha256))
+      throw new PharosError('idempotency-conflict', 'Use another Idempotency-Key for another request.')
     if (first === null || first.status === null || first.answer === null) {
       throw new PharosError('idempotency-in-flight', 'The first request with this key is still being answered.', { retryAfterMs: 1000 })
     }

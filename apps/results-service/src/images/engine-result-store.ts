@@ -14,7 +14,11 @@ export interface FormerResult {
 }
 
 interface ResultRow {
-  engine: number; has_good_result: boolean; scanned_at: Date; engine_version: string | null; generation_id: string | null
+  engine: number
+  has_good_result: boolean
+  scanned_at: Date
+  engine_version: string | null
+  generation_id: string | null
 }
 
 /** What each engine last said of an image, and the summary of its open findings. */
@@ -22,14 +26,27 @@ interface ResultRow {
 export class EngineResultStore {
   /** The former results of an image by engine. */
   async former(tx: Transaction, imageId: number): Promise<Map<string, FormerResult>> {
-    const found = await rows<ResultRow>(tx, 'select engine, has_good_result, scanned_at, engine_version, generation_id from image_engine_result where image_id = $1', [imageId])
+    const found = await rows<ResultRow>(
+      tx,
+      'select engine, has_good_result, scanned_at, engine_version, generation_id from image_engine_result where image_id = $1',
+      [imageId],
+    )
     return new Map(
-      found.map((row) => [engineOf(row.engine), { scannedAt: row.has_good_result ? row.scanned_at : null, engineVersion: row.engine_version, generationId: row.generation_id }]),
+      found.map((row) => [
+        engineOf(row.engine),
+        { scannedAt: row.has_good_result ? row.scanned_at : null, engineVersion: row.engine_version, generationId: row.generation_id },
+      ]),
     )
   }
 
   /** Stores a complete or partial outcome and its counts. */
-  async storeGood(tx: Transaction, imageId: number, outcome: EngineOutcome, made: { at: Date; generationId: string | null }, counts: FindingCounts): Promise<void> {
+  async storeGood(
+    tx: Transaction,
+    imageId: number,
+    outcome: EngineOutcome,
+    made: { at: Date; generationId: string | null },
+    counts: FindingCounts,
+  ): Promise<void> {
     await tx.query(
       `insert into image_engine_result (image_id, engine, status, engine_version, database, generation_id, reasons, scanned_at, has_good_result, last_attempt_failed, attempted_at)
        values ($1, $2, $3, $4, $5, $6, $7, $8, true, false, $8)
@@ -37,8 +54,14 @@ export class EngineResultStore {
          generation_id = excluded.generation_id, reasons = excluded.reasons, scanned_at = excluded.scanned_at, has_good_result = true,
          last_attempt_failed = false, failed_reasons = '[]', attempted_at = excluded.attempted_at`,
       [
-        imageId, engineCode(outcome.engine), outcome.status, outcome.engineVersion, outcome.database === null ? null : JSON.stringify(outcome.database),
-        made.generationId, JSON.stringify(outcome.reasons), made.at,
+        imageId,
+        engineCode(outcome.engine),
+        outcome.status,
+        outcome.engineVersion,
+        outcome.database === null ? null : JSON.stringify(outcome.database),
+        made.generationId,
+        JSON.stringify(outcome.reasons),
+        made.at,
       ],
     )
     await tx.query(
@@ -46,7 +69,14 @@ export class EngineResultStore {
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
        on conflict (image_id, engine) do update set critical = excluded.critical, high = excluded.high, medium = excluded.medium, low = excluded.low,
          negligible = excluded.negligible, unknown = excluded.unknown, fixable = excluded.fixable, kev = excluded.kev, max_risk = excluded.max_risk`,
-      [imageId, engineCode(outcome.engine), ...severities.map((severity) => counts.bySeverity[severityCode(severity)] ?? 0), counts.fixable, counts.kev, counts.maxRisk],
+      [
+        imageId,
+        engineCode(outcome.engine),
+        ...severities.map((severity) => counts.bySeverity[severityCode(severity)] ?? 0),
+        counts.fixable,
+        counts.kev,
+        counts.maxRisk,
+      ],
     )
   }
 
@@ -57,7 +87,15 @@ export class EngineResultStore {
        values ($1, $2, $3, $4, $5, $6, $7, false, true, $6, $7)
        on conflict (image_id, engine) do update set last_attempt_failed = true, failed_reasons = excluded.failed_reasons, attempted_at = excluded.attempted_at,
          status = case when image_engine_result.has_good_result then image_engine_result.status else excluded.status end`,
-      [imageId, engineCode(outcome.engine), outcome.status, outcome.engineVersion, outcome.database === null ? null : JSON.stringify(outcome.database), JSON.stringify(outcome.reasons), at],
+      [
+        imageId,
+        engineCode(outcome.engine),
+        outcome.status,
+        outcome.engineVersion,
+        outcome.database === null ? null : JSON.stringify(outcome.database),
+        JSON.stringify(outcome.reasons),
+        at,
+      ],
     )
   }
 }

@@ -7,9 +7,15 @@ import type { EngineSummaryRow, ImageDetailRow, ImageRow } from './images.reposi
 /** An image as lists show it. */
 export function imageSummaryOf(row: ImageRow, engines: readonly EngineSummaryRow[]): ImageSummary {
   return {
-    digest: row.digest, references: row.references.map(originalText), platform: originalText(row.platform), distro: row.distro && originalText(row.distro),
-    sizeBytes: Number(row.size_bytes), packageCount: row.package_count, engines: engines.map(engineSummaryOf),
-    createdAt: row.created_at?.toISOString() ?? null, firstSeenAt: row.first_seen_at.toISOString(),
+    digest: row.digest,
+    references: row.references.map(originalText),
+    platform: originalText(row.platform),
+    distro: row.distro && originalText(row.distro),
+    sizeBytes: Number(row.size_bytes),
+    packageCount: row.package_count,
+    engines: engines.map(engineSummaryOf),
+    createdAt: row.created_at?.toISOString() ?? null,
+    firstSeenAt: row.first_seen_at.toISOString(),
     lastScannedAt: row.last_scanned_at.getTime() === 0 ? null : row.last_scanned_at.toISOString(),
     deletedFromRegistryAt: row.deleted_from_registry_at?.toISOString() ?? null,
   }
@@ -19,17 +25,36 @@ export function imageSummaryOf(row: ImageRow, engines: readonly EngineSummaryRow
 export function imageDetailOf(row: ImageDetailRow, engines: readonly EngineSummaryRow[], catalogue: StoredCatalogue | null): ImageDetail {
   return {
     ...imageSummaryOf(row, engines),
-    mediaType: originalText(row.media_type), configDigest: row.config_digest, indexDigests: row.index_digests,
+    mediaType: originalText(row.media_type),
+    configDigest: row.config_digest,
+    indexDigests: row.index_digests,
     layers: row.layers.map(({ digest, sizeBytes }, position) => ({ digest, diffId: row.diff_ids[position] ?? null, sizeBytes })),
-    labels: row.labels, annotations: row.annotations, history: row.history,
-    catalogue: catalogue && { ...catalogue.identity, createdAt: catalogue.createdAt.toISOString(), unreadable: row.cataloguer?.unreadable ?? [] },
+    labels: row.labels,
+    annotations: row.annotations,
+    history: row.history,
+    catalogue: catalogue && {
+      ...catalogue.identity,
+      createdAt: catalogue.createdAt.toISOString(),
+      unreadable: row.cataloguer?.unreadable ?? [],
+    },
   }
 }
 
 function engineSummaryOf(row: EngineSummaryRow): EngineSummary {
   return {
     ...outcomeOf(row),
-    counts: { critical: row.critical ?? 0, high: row.high ?? 0, medium: row.medium ?? 0, low: row.low ?? 0, negligible: row.negligible ?? 0, unknown: row.unknown ?? 0 },
-    fixable: row.fixable ?? 0, kev: row.kev ?? 0, maxRisk: row.max_risk ?? 0, scannedAt: row.scanned_at.toISOString(), lastAttemptFailed: row.last_attempt_failed,
+    counts: {
+      critical: row.critical ?? 0,
+      high: row.high ?? 0,
+      medium: row.medium ?? 0,
+      low: row.low ?? 0,
+      negligible: row.negligible ?? 0,
+      unknown: row.unknown ?? 0,
+    },
+    fixable: row.fixable ?? 0,
+    kev: row.kev ?? 0,
+    maxRisk: row.max_risk ?? 0,
+    scannedAt: row.scanned_at.toISOString(),
+    lastAttemptFailed: row.last_attempt_failed,
   }
 }

@@ -25,8 +25,17 @@ export interface LatestResult {
 
 /** An engine's row in the form of the contract. */
 export interface EngineResultRow {
-  engine: number; status: EngineOutcome['status']; engine_version: string | null; database: EngineOutcome['database']; generation_id: string | null
-  reasons: FailureReason[]; scanned_at: Date; has_good_result: boolean; last_attempt_failed: boolean; failed_reasons: FailureReason[]; finding_count: number | null
+  engine: number
+  status: EngineOutcome['status']
+  engine_version: string | null
+  database: EngineOutcome['database']
+  generation_id: string | null
+  reasons: FailureReason[]
+  scanned_at: Date
+  has_good_result: boolean
+  last_attempt_failed: boolean
+  failed_reasons: FailureReason[]
+  finding_count: number | null
 }
 
 /** Images, their indexes and the references that lead to them. */
@@ -60,8 +69,16 @@ export class ImageStore {
     )
     if (row === null) return null
     return {
-      digest, indexDigest: row.index_digest, mediaType: row.media_type, platform: row.platform, configDigest: row.config_digest,
-      sizeBytes: Number(row.size_bytes), layers: row.layers, annotations: row.annotations, reference: null, indexPlatforms: [],
+      digest,
+      indexDigest: row.index_digest,
+      mediaType: row.media_type,
+      platform: row.platform,
+      configDigest: row.config_digest,
+      sizeBytes: Number(row.size_bytes),
+      layers: row.layers,
+      annotations: row.annotations,
+      reference: null,
+      indexPlatforms: [],
     }
   }
 
@@ -75,8 +92,11 @@ export class ImageStore {
       [asked.digest, plainArray(asked.engines.map(engineCode))],
     )
     return found.map((row) => ({
-      engine: engineOf(row.engine), generationId: row.generation_id, scannedAt: row.has_good_result ? row.scanned_at : null,
-      lastAttemptFailed: row.last_attempt_failed, outcome: outcomeOf(row),
+      engine: engineOf(row.engine),
+      generationId: row.generation_id,
+      scannedAt: row.has_good_result ? row.scanned_at : null,
+      lastAttemptFailed: row.last_attempt_failed,
+      outcome: outcomeOf(row),
     }))
   }
 
@@ -91,7 +111,11 @@ export class ImageStore {
   }
 
   private async findId(tx: Transaction, { digest }: ResolvedImage): Promise<number | null> {
-    const row = await oneRow<{ id: string; is_deleted: boolean }>(tx, 'select id, deleted_from_registry_at is not null as is_deleted from image where digest = $1', [digest])
+    const row = await oneRow<{ id: string; is_deleted: boolean }>(
+      tx,
+      'select id, deleted_from_registry_at is not null as is_deleted from image where digest = $1',
+      [digest],
+    )
     // It was pulled just now, so its registry has it again.
     if (row?.is_deleted) await tx.query('update image set deleted_from_registry_at = null where id = $1', [row.id])
     return row === null ? null : Number(row.id)
@@ -103,8 +127,13 @@ export class ImageStore {
       `insert into image (digest, media_type, platform, config_digest, size_bytes, layers, annotations)
        values ($1, $2, $3, $4, $5, $6, $7) on conflict (digest) do nothing returning id`,
       [
-        resolved.digest, storedText(resolved.mediaType), storedText(resolved.platform), resolved.configDigest, resolved.sizeBytes,
-        JSON.stringify(resolved.layers), JSON.stringify(resolved.annotations),
+        resolved.digest,
+        storedText(resolved.mediaType),
+        storedText(resolved.platform),
+        resolved.configDigest,
+        resolved.sizeBytes,
+        JSON.stringify(resolved.layers),
+        JSON.stringify(resolved.annotations),
       ],
     )
     const row = inserted ?? (await oneRow<{ id: string }>(tx, 'select id from image where digest = $1', [resolved.digest]))
@@ -131,7 +160,10 @@ export class ImageStore {
     if ((await oneRow(tx, `select id ${current} and image_id = $4`, [...key, imageId])) !== null) return
     await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`reference ${JSON.stringify(key)}`])
     if (reference.tag !== null) {
-      await tx.query(`update image_reference set until = date_trunc('milliseconds', now()) where id in (select id ${current}) and image_id <> $4`, [...key, imageId])
+      await tx.query(
+        `update image_reference set until = date_trunc('milliseconds', now()) where id in (select id ${current}) and image_id <> $4`,
+        [...key, imageId],
+      )
     }
     await tx.query(
       `insert into image_reference (repository, tag, platform, image_id, since) values ($1, $2, $3, $4, date_trunc('milliseconds', now())) on conflict do nothing`,
@@ -141,14 +173,23 @@ export class ImageStore {
 }
 
 interface ResolvedRow {
-  media_type: string; platform: string; config_digest: string | null; size_bytes: string
-  layers: ResolvedImage['layers']; annotations: ResolvedImage['annotations']; index_digest: string | null
+  media_type: string
+  platform: string
+  config_digest: string | null
+  size_bytes: string
+  layers: ResolvedImage['layers']
+  annotations: ResolvedImage['annotations']
+  index_digest: string | null
 }
 
 /** An engine's last outcome; after a failed attempt the reasons are those of the failure, the rest is that of the last good result. */
 export function outcomeOf(row: EngineResultRow): EngineOutcome {
   return {
-    engine: engineOf(row.engine), status: row.status, engineVersion: row.engine_version, database: row.database,
-    reasons: row.last_attempt_failed ? row.failed_reasons : row.reasons, findingCount: row.finding_count ?? 0,
+    engine: engineOf(row.engine),
+    status: row.status,
+    engineVersion: row.engine_version,
+    database: row.database,
+    reasons: row.last_attempt_failed ? row.failed_reasons : row.reasons,
+    findingCount: row.finding_count ?? 0,
   }
 }

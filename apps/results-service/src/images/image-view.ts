@@ -22,7 +22,11 @@ export class ImageView {
     const located = await this.locator.locate(digest, scope)
     const [row, summaries] = await Promise.all([this.images.detail(located.id, scope), this.images.summaries([String(located.id)])])
     if (row === null) throw new PharosError('not-found', 'The image was removed.')
-    const identity = row.cataloguer && { cataloguer: row.cataloguer.cataloguer, version: row.cataloguer.version, configuration: row.cataloguer.configuration }
+    const identity = row.cataloguer && {
+      cataloguer: row.cataloguer.cataloguer,
+      version: row.cataloguer.version,
+      configuration: row.cataloguer.configuration,
+    }
     const catalogue = await this.catalogues.find(this.database.runner, located.digest, identity)
     return imageDetailOf(row, summaries.get(row.id) ?? [], catalogue)
   }

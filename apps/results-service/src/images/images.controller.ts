@@ -28,8 +28,10 @@ export class ImagesController {
 
   @Get(':digest')
   async get(
-    @ValidParams(ImageParams) { digest }: ImageParams, @CurrentPrincipal() principal: Principal,
-    @Headers('if-none-match') ifNoneMatch: string | undefined, @Res({ passthrough: true }) reply: FastifyReply,
+    @ValidParams(ImageParams) { digest }: ImageParams,
+    @CurrentPrincipal() principal: Principal,
+    @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ImageDetail | undefined> {
     const detail = await this.view.detail(digest, visibleRepositories(principal))
     return isNotModified(reply, ifNoneMatch, detail) ? undefined : detail

@@ -10,22 +10,45 @@ import type { EngineResultRow } from './image-store.js'
 
 /** An image in a list. Names are as stored, see stored-text.ts. */
 export interface ImageRow {
-  id: string; digest: string; platform: string; distro: string | null; size_bytes: string; package_count: number; created_at: Date | null
-  first_seen_at: Date; last_scanned_at: Date; deleted_from_registry_at: Date | null; max_risk: number; references: string[]
+  id: string
+  digest: string
+  platform: string
+  distro: string | null
+  size_bytes: string
+  package_count: number
+  created_at: Date | null
+  first_seen_at: Date
+  last_scanned_at: Date
+  deleted_from_registry_at: Date | null
+  max_risk: number
+  references: string[]
 }
 
 /** All that is known of an image itself. */
 export interface ImageDetailRow extends ImageRow {
-  media_type: string; config_digest: string | null; layers: { digest: string; sizeBytes: number }[]; diff_ids: string[]
-  labels: Record<string, string>; annotations: Record<string, string>; history: { createdBy: string | null; createdAt: string | null; isEmptyLayer: boolean }[]
+  media_type: string
+  config_digest: string | null
+  layers: { digest: string; sizeBytes: number }[]
+  diff_ids: string[]
+  labels: Record<string, string>
+  annotations: Record<string, string>
+  history: { createdBy: string | null; createdAt: string | null; isEmptyLayer: boolean }[]
   cataloguer: { cataloguer: string; version: string; configuration: string; unreadable: { path: string; reason: string }[] } | null
   index_digests: string[]
 }
 
 /** What an engine last said, with the counts of its open findings. */
 export interface EngineSummaryRow extends EngineResultRow {
-  image_id: string; critical: number | null; high: number | null; medium: number | null; low: number | null; negligible: number | null; unknown: number | null
-  fixable: number | null; kev: number | null; max_risk: number | null
+  image_id: string
+  critical: number | null
+  high: number | null
+  medium: number | null
+  low: number | null
+  negligible: number | null
+  unknown: number | null
+  fixable: number | null
+  kev: number | null
+  max_risk: number | null
 }
 
 export type ImageSort = '-lastScanned' | '-risk' | 'digest'
@@ -46,7 +69,7 @@ export type EngineSeverityColumn = 'critical' | 'high' | 'medium' | 'low' | 'neg
 const orders: Readonly<Record<ImageSort, { order: string; after: string }>> = {
   '-lastScanned': { order: 'i.last_scanned_at desc, i.id desc', after: '(i.last_scanned_at, i.id) < ($3::timestamptz, $4::int8)' },
   '-risk': { order: 'i.max_risk desc, i.id desc', after: '(i.max_risk, i.id) < ($3::real, $4::int8)' },
-  'digest': { order: 'i.digest', after: 'i.digest > $3::text and $4::text is null' },
+  digest: { order: 'i.digest', after: 'i.digest > $3::text and $4::text is null' },
 }
 
 /** References that lead to the image now, of those in the scope. */
@@ -109,7 +132,14 @@ export class ImagesRepository {
   async remove(tx: Transaction, image: { id: number; digest: string }): Promise<boolean> {
     await tx.query('select from image where id = $1 for update', [image.id])
     await tx.query('delete from finding where id between $1 and $2 and image_id = $3', [...idRange(image.digest), image.id])
-    for (const table of ['image_package', 'finding_event', 'secret_finding', 'misconfiguration_finding', 'image_engine_result', 'image_summary']) {
+    for (const table of [
+      'image_package',
+      'finding_event',
+      'secret_finding',
+      'misconfiguration_finding',
+      'image_engine_result',
+      'image_summary',
+    ]) {
       await tx.query(`delete from ${table} where image_id = $1`, [image.id])
     }
     await tx.query('delete from image_index where manifest_digest = $1', [image.digest])
@@ -129,4 +159,3 @@ export class ImagesRepository {
     return marked.map(({ digest }) => digest)
   }
 }
-

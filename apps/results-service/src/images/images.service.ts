@@ -15,7 +15,7 @@ import { type ImageRow, type ImageSort, ImagesRepository } from './images.reposi
 const keyOf: Readonly<Record<ImageSort, (row: ImageRow) => [string | number, string | null]>> = {
   '-lastScanned': (row) => [row.last_scanned_at.toISOString(), row.id],
   '-risk': (row) => [row.max_risk, row.id],
-  'digest': (row) => [row.digest, null],
+  digest: (row) => [row.digest, null],
 }
 
 /** Lists and removes images. */
@@ -33,8 +33,12 @@ export class ImagesService {
   async list(query: ListImagesQuery, principal: Principal): Promise<ImagePage> {
     const list = { list: 'images', sort: JSON.stringify([query.sort, query.search, query.severity]) }
     const found = await this.images.list({
-      scope: visibleRepositories(principal), search: query.search === undefined ? null : likeOfSearch(query.search), severities: severitiesOf(query.severity),
-      sort: query.sort, after: decodeCursor(list, query.cursor, 2), limit: query.limit + 1,
+      scope: visibleRepositories(principal),
+      search: query.search === undefined ? null : likeOfSearch(query.search),
+      severities: severitiesOf(query.severity),
+      sort: query.sort,
+      after: decodeCursor(list, query.cursor, 2),
+      limit: query.limit + 1,
     })
     const summaries = await this.images.summaries(found.map(({ id }) => id))
     return pageOfRows(list, found, query.limit, keyOf[query.sort], (row) => imageSummaryOf(row, summaries.get(row.id) ?? []))
@@ -54,7 +58,10 @@ export class ImagesService {
   /** Marks images that their registry no longer has: they stay, with all that is known of them. */
   async markDeletedFromRegistry(tx: Transaction, digests: readonly string[]): Promise<void> {
     const marked = await this.images.markDeleted(tx, digests)
-    await this.events.append(tx, marked.map((digest) => ({ type: 'image.deleted-from-registry', digest })))
+    await this.events.append(
+      tx,
+      marked.map((digest) => ({ type: 'image.deleted-from-registry', digest })),
+    )
   }
 }
 

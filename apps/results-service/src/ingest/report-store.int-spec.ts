@@ -409,19 +409,33 @@ describe('parallel ingests', () => {
     const held = deferred()
     const stored = deferred()
     const first = inventory.results.database.inTransaction(async (tx) => {
-      await inventory.reports.store(tx, { report, run: { id: randomUUID(), digest: report.image.digest }, attempt: { id: randomUUID() }, activeGenerations: [] })
+      await inventory.reports.store(tx, {
+        report,
+        run: { id: randomUUID(), digest: report.image.digest },
+        attempt: { id: randomUUID() },
+        activeGenerations: [],
+      })
       stored.resolve()
       await held.promise
     })
     await stored.promise
     const second = inventory.ingest(simpleReport('two', ['tar'], ['CVE-1', 'CVE-2']))
-    await pollUntil(async () => ((await inventory.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).length > 0 ? true : undefined), {
-      timeoutMs: 20_000, what: 'the second report to wait for the first',
-    })
+    await pollUntil(
+      async () =>
+        (await inventory.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).length > 0
+          ? true
+          : undefined,
+      {
+        timeoutMs: 20_000,
+        what: 'the second report to wait for the first',
+      },
+    )
     held.resolve()
     await Promise.all([first, second])
     expect(await countOf('package_match')).toBe(2)
-    expect(await countOf('finding f join package_match m on m.id = f.match_id and m.vulnerability_id = f.vulnerability_id and m.is_open')).toBe(5)
+    expect(
+      await countOf('finding f join package_match m on m.id = f.match_id and m.vulnerability_id = f.vulnerability_id and m.is_open'),
+    ).toBe(5)
   })
 })
 

@@ -2,7 +2,7 @@ import { type EngineName, type FixState, type Severity, severityRank } from '@ph
 
 /** Small numbers that stand for literals in narrow rows. A number is never given to another literal. */
 const engineCodes: Readonly<Record<EngineName, number>> = { grype: 1, trivy: 2 }
-const fixStateCodes: Readonly<Record<FixState, number>> = { 'unknown': 0, 'fixed': 1, 'not-fixed': 2, 'wont-fix': 3 }
+const fixStateCodes: Readonly<Record<FixState, number>> = { unknown: 0, fixed: 1, 'not-fixed': 2, 'wont-fix': 3 }
 
 /** Severities from the most urgent to the least. */
 export const severities: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'negligible', 'unknown']

@@ -13,13 +13,19 @@ beforeAll(async () => {
   const storage = app.get(ScanStorage)
   const report = simpleReport('shop', ['tar'], ['CVE-1'])
   await app.results.database.inTransaction((tx) =>
-    storage.store(tx, { report, run: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000001', digest }, attempt: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000002' } }))
+    storage.store(tx, {
+      report,
+      run: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000001', digest },
+      attempt: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000002' },
+    }),
+  )
   const identity = { cataloguer: 'syft', version: '1.57.0', configuration: 'a1b2' }
   await storage.putCatalogue({ digest, identity, body: Readable.from([gzipSync('{"artifacts": []}')]) })
 })
 afterAll(() => app.close())
 
-const get = (path: string, headers: Record<string, string> = {}, principal = admin) => app.request({ method: 'GET', url: `/api/v1${path}`, principal, headers })
+const get = (path: string, headers: Record<string, string> = {}, principal = admin) =>
+  app.request({ method: 'GET', url: `/api/v1${path}`, principal, headers })
 
 describe('routes of the inventory', () => {
   it.each([
@@ -56,28 +62,64 @@ describe('routes of the inventory', () => {
 
   it('a database is imported, served to workers and judged by the scheduler alone', async () => {
     const bytes = Buffer.alloc(1_200_000, 7)
-    const imported = await app.request({ method: 'POST', url: '/api/v1/databases/-/import?engine=grype', principal: admin, payload: bytes, headers: { 'content-type': 'application/octet-stream' } })
+    const imported = await app.request({
+      method: 'POST',
+      url: '/api/v1/databases/-/import?engine=grype',
+      principal: admin,
+      payload: bytes,
+      headers: { 'content-type': 'application/octet-stream' },
+    })
     expect(imported).toMatchObject({ status: 202, body: { state: 'candidate', sizeBytes: bytes.byteLength } })
     const { id } = imported.body as DatabaseGeneration
     const listed = await app.request({ service: 'scheduler', method: 'GET', url: '/internal/v1/generations?state=candidate' })
     expect(listed).toMatchObject({ status: 200, body: { items: [{ id }] } })
-    expect(await app.request({ service: 'scanner-worker', method: 'GET', url: `/internal/v1/generations/${id}/archive` })).toMatchObject({ status: 200, headers: { 'content-length': String(bytes.byteLength) } })
+    expect(await app.request({ service: 'scanner-worker', method: 'GET', url: `/internal/v1/generations/${id}/archive` })).toMatchObject({
+      status: 200,
+      headers: { 'content-length': String(bytes.byteLength) },
+    })
     const verdict = { accepted: true, schemaVersion: 'v6', builtAt: '2026-11-24T00:00:00.000Z', isSample: true, problem: null }
-    expect(await app.request({ service: 'scanner-worker', method: 'POST', url: `/internal/v1/generations/${id}/verdict`, payload: verdict })).toMatchObject({ status: 403 })
-    expect(await app.request({ service: 'scheduler', method: 'POST', url: `/internal/v1/generations/${id}/verdict`, payload: verdict })).toMatchObject({ status: 200, body: { state: 'active' } })
-    expect(await app.request({ service: 'scheduler', method: 'POST', url: '/internal/v1/rescans', payload: { cause: 'database', generationId: id } })).toMatchObject({ status: 200, body: { affected: 1 } })
+    expect(
+      await app.request({ service: 'scanner-worker', method: 'POST', url: `/internal/v1/generations/${id}/verdict`, payload: verdict }),
+    ).toMatchObject({ status: 403 })
+    expect(
+      await app.request({ service: 'scheduler', method: 'POST', url: `/internal/v1/generations/${id}/verdict`, payload: verdict }),
+    ).toMatchObject({ status: 200, body: { state: 'active' } })
+    expect(
+      await app.request({
+        service: 'scheduler',
+        method: 'POST',
+        url: '/internal/v1/rescans',
+        payload: { cause: 'database', generationId: id },
+      }),
+    ).toMatchObject({ status: 200, body: { affected: 1 } })
   })
 
   it('a generation is uploaded in two steps', async () => {
-    const created = await app.request({ service: 'scheduler', method: 'POST', url: '/internal/v1/generations', payload: { engine: 'trivy', source: 'feed', checksum: null, fileName: 'db.tar.gz' } })
+    const created = await app.request({
+      service: 'scheduler',
+      method: 'POST',
+      url: '/internal/v1/generations',
+      payload: { engine: 'trivy', source: 'feed', checksum: null, fileName: 'db.tar.gz' },
+    })
     expect(created).toMatchObject({ status: 201, body: { state: 'uploading' } })
     const { id } = created.body as DatabaseGeneration
     const headers = { 'content-type': 'application/octet-stream' }
-    expect(await app.request({ service: 'scheduler', method: 'PUT', url: `/internal/v1/generations/${id}/archive`, payload: Buffer.from('archive'), headers })).toMatchObject({ status: 200, body: { state: 'candidate' } })
+    expect(
+      await app.request({
+        service: 'scheduler',
+        method: 'PUT',
+        url: `/internal/v1/generations/${id}/archive`,
+        payload: Buffer.from('archive'),
+        headers,
+      }),
+    ).toMatchObject({ status: 200, body: { state: 'candidate' } })
   })
 
   it('an image is removed', async () => {
-    expect(await app.request({ method: 'DELETE', url: `/api/v1/images/${digest}`, principal: admin })).toMatchObject({ status: 204, body: '' })
+    expect(await app.request({ method: 'DELETE', url: `/api/v1/images/${digest}`, principal: admin })).toMatchObject({
+      status: 204,
+      body: '',
+    })
     expect(await get(`/images/${digest}`)).toMatchObject({ status: 404 })
   })
 })

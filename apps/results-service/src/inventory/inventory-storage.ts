@@ -27,7 +27,10 @@ export class InventoryStorage extends ScanStorage {
     super()
   }
 
-  async store(tx: Transaction, input: { report: ScanReport; run: { id: string; digest: string }; attempt: { id: string } }): Promise<StoredReport> {
+  async store(
+    tx: Transaction,
+    input: { report: ScanReport; run: { id: string; digest: string }; attempt: { id: string } },
+  ): Promise<StoredReport> {
     const stored = await this.reports.store(tx, { ...input, activeGenerations: await this.generations.active(tx) })
     await this.imageStore.referPostedSboms(tx, input.run)
     await this.contexts.keepOfRun(tx, input.run.id, input.run.digest)
@@ -61,10 +64,13 @@ export class InventoryStorage extends ScanStorage {
   /** Complete results of all the engines, none of them failed since; null when one is missing. */
   async latestResult(tx: Transaction, query: { digest: string; engines: readonly EngineName[] }): Promise<LatestResult | null> {
     const found = await this.imageStore.latestResult(tx, query)
-    const times = found.flatMap(({ scannedAt, lastAttemptFailed }) => (scannedAt === null || lastAttemptFailed ? [] : [scannedAt.getTime()]))
+    const times = found.flatMap(({ scannedAt, lastAttemptFailed }) =>
+      scannedAt === null || lastAttemptFailed ? [] : [scannedAt.getTime()],
+    )
     if (times.length < query.engines.length) return null
     return {
-      at: new Date(Math.min(...times)), outcomes: found.map(({ outcome }) => outcome),
+      at: new Date(Math.min(...times)),
+      outcomes: found.map(({ outcome }) => outcome),
       generationIds: found.flatMap(({ generationId }) => (generationId === null ? [] : [generationId])),
     }
   }

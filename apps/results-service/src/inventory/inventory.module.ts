@@ -46,12 +46,38 @@ import { InventoryStorage } from './inventory-storage.js'
 import { ScanResultView } from './scan-result-view.js'
 
 const stores = [
-  CatalogueStore, ContextStore, EngineResultStore, FindingStore, GenerationStore, ImagePackageStore, ImageStore, IssueStore, MatchStore, PackageStore,
-  ReportImageStore, ReportStore, VulnerabilityStore,
+  CatalogueStore,
+  ContextStore,
+  EngineResultStore,
+  FindingStore,
+  GenerationStore,
+  ImagePackageStore,
+  ImageStore,
+  IssueStore,
+  MatchStore,
+  PackageStore,
+  ReportImageStore,
+  ReportStore,
+  VulnerabilityStore,
 ]
 const reads = [
-  ContextsService, FindingsRepository, FindingsService, GenerationsRepository, GenerationsService, ImageLocator, ImageSbomsService, ImageView, ImagesRepository,
-  ImagesService, PackagesRepository, PackagesService, RescansRepository, RescansService, ScanResultView, VulnerabilitiesRepository, VulnerabilitiesService,
+  ContextsService,
+  FindingsRepository,
+  FindingsService,
+  GenerationsRepository,
+  GenerationsService,
+  ImageLocator,
+  ImageSbomsService,
+  ImageView,
+  ImagesRepository,
+  ImagesService,
+  PackagesRepository,
+  PackagesService,
+  RescansRepository,
+  RescansService,
+  ScanResultView,
+  VulnerabilitiesRepository,
+  VulnerabilitiesService,
 ]
 
 /** Everything that was found in images: facts, reads, databases, rescans. Scans reach it through `ScanStorage`. */
@@ -59,10 +85,23 @@ const reads = [
 @Module({
   imports: [TaskLedgerModule],
   controllers: [
-    ContextsController, DatabasesController, FindingsController, GenerationsController, ImageSbomsController, ImagesController, PackagesController, RescansController,
+    ContextsController,
+    DatabasesController,
+    FindingsController,
+    GenerationsController,
+    ImageSbomsController,
+    ImagesController,
+    PackagesController,
+    RescansController,
     VulnerabilitiesController,
   ],
-  providers: [...stores, ...reads, AuditLog, { provide: SBOM_STORAGE, useClass: PostgresSbomStorageStrategy }, { provide: ScanStorage, useClass: InventoryStorage }],
+  providers: [
+    ...stores,
+    ...reads,
+    AuditLog,
+    { provide: SBOM_STORAGE, useClass: PostgresSbomStorageStrategy },
+    { provide: ScanStorage, useClass: InventoryStorage },
+  ],
   exports: [ScanStorage, CatalogueStore, GenerationStore, GenerationsService, ImageView, ScanResultView],
 })
 export class InventoryModule {}

@@ -1,7 +1,17 @@
 import { gzipSync } from 'node:zlib'
 import { Readable } from 'node:stream'
 import {
-  FindingPage, ImageDetail, ImagePackagePage, ImagePage, ListFindingsQuery, ListImagesQuery, ListPackagesQuery, MisconfigurationFindingPage, SecretFindingPage, type Severity, severityRank,
+  FindingPage,
+  ImageDetail,
+  ImagePackagePage,
+  ImagePage,
+  ListFindingsQuery,
+  ListImagesQuery,
+  ListPackagesQuery,
+  MisconfigurationFindingPage,
+  SecretFindingPage,
+  type Severity,
+  severityRank,
   VulnerabilityDetail,
 } from '@pharos/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -21,22 +31,88 @@ function reference(repository: string, tag: string | null = 'v1') {
 
 beforeAll(async () => {
   reads = await createReads()
-  const packages = Array.from({ length: 25 }, (_value, index) => debPackage(`package-${String(index % 7)}`, { version: `1.${index}`, type: index % 3 === 0 ? 'npm' : 'deb' })).concat(debPackage(oddName))
+  const packages = Array.from({ length: 25 }, (_value, index) =>
+    debPackage(`package-${String(index % 7)}`, { version: `1.${index}`, type: index % 3 === 0 ? 'npm' : 'deb' }),
+  ).concat(debPackage(oddName))
   const vulnerabilities = Array.from({ length: 24 }, (_value, index) =>
-    vulnerability(`CVE-2026-${index}`, { severity: severities[index % 6]!, epss: index % 4 === 0 ? null : { probability: (index % 5) / 10, percentile: 0.5, date: null }, kev: index % 8 === 0 ? { dateAdded: null, dueDate: null, ransomware: false } : null }))
-  const matches = packages.map((_package, index) => match(index, index % 24, { risk: (index % 5) * 10.1, fixState: index % 2 === 0 ? 'fixed' : 'wont-fix' }))
-  const secret = { rule: 'private-key', category: 'AsymmetricPrivateKey', title: 'Key', severity: 'high', path: '/key\0.pem', startLine: 1, endLine: 1, masked: '****', layer: null } as const
-  const misconfiguration = { check: 'DS-0002', title: 'root', description: '', message: 'USER', resolution: '', severity: 'medium' as const, target: 'Dockerfile', urls: [] }
-  await reads.inventory.ingest(scanReport('shop', {
-    image: resolvedImage('shop', { indexDigest, indexPlatforms: [{ platform: 'linux/amd64', digest: digestOf('shop') }, { platform: 'linux/arm64', digest: digestOf('shop-arm') }] }),
-    packages, engines: [engineReport({ vulnerabilities, matches }), engineReport({ engine: 'trivy', secrets: [secret, { ...secret, startLine: 9 }], misconfigurations: [misconfiguration] })],
-  }))
-  await reads.inventory.ingest(scanReport('shop-arm', { image: resolvedImage('shop-arm', { platform: 'linux/arm64', reference: reference('team-a/shop'), indexDigest }) }))
-  const names: [string, string, string][] = [['b-cart', 'team-b/cart', 'v1'], ['under', 'team-a/a_b', 'v1'], ['dash', 'team-a/a-b', 'v1'], ['alpine', 'library/alpine', '3.18']]
-  for (const [name, repository, tag] of names) {
-    await reads.inventory.ingest(scanReport(name, { image: resolvedImage(name, { reference: reference(repository, tag) }), packages: [debPackage('lodash')], engines: [engineReport({ vulnerabilities: [vulnerability('GHSA-1', { canonicalId: 'CVE-2026-1', aliases: ['GHSA-1', 'CVE-2026-1', 'OTHER-1'], severity: 'low' })], matches: [match(0, 0)] })] }))
+    vulnerability(`CVE-2026-${index}`, {
+      severity: severities[index % 6]!,
+      epss: index % 4 === 0 ? null : { probability: (index % 5) / 10, percentile: 0.5, date: null },
+      kev: index % 8 === 0 ? { dateAdded: null, dueDate: null, ransomware: false } : null,
+    }),
+  )
+  const matches = packages.map((_package, index) =>
+    match(index, index % 24, { risk: (index % 5) * 10.1, fixState: index % 2 === 0 ? 'fixed' : 'wont-fix' }),
+  )
+  const secret = {
+    rule: 'private-key',
+    category: 'AsymmetricPrivateKey',
+    title: 'Key',
+    severity: 'high',
+    path: '/key\0.pem',
+    startLine: 1,
+    endLine: 1,
+    masked: '****',
+    layer: null,
+  } as const
+  const misconfiguration = {
+    check: 'DS-0002',
+    title: 'root',
+    description: '',
+    message: 'USER',
+    resolution: '',
+    severity: 'medium' as const,
+    target: 'Dockerfile',
+    urls: [],
   }
-  await reads.catalogues.put({ digest: digestOf('shop'), identity: { cataloguer: 'syft', version: '1.57.0', configuration: 'a1b2' }, body: Readable.from([gzipSync(JSON.stringify({ artifacts: [{ id: 'a', name: 'x', version: '1' }] }))]) })
+  await reads.inventory.ingest(
+    scanReport('shop', {
+      image: resolvedImage('shop', {
+        indexDigest,
+        indexPlatforms: [
+          { platform: 'linux/amd64', digest: digestOf('shop') },
+          { platform: 'linux/arm64', digest: digestOf('shop-arm') },
+        ],
+      }),
+      packages,
+      engines: [
+        engineReport({ vulnerabilities, matches }),
+        engineReport({ engine: 'trivy', secrets: [secret, { ...secret, startLine: 9 }], misconfigurations: [misconfiguration] }),
+      ],
+    }),
+  )
+  await reads.inventory.ingest(
+    scanReport('shop-arm', {
+      image: resolvedImage('shop-arm', { platform: 'linux/arm64', reference: reference('team-a/shop'), indexDigest }),
+    }),
+  )
+  const names: [string, string, string][] = [
+    ['b-cart', 'team-b/cart', 'v1'],
+    ['under', 'team-a/a_b', 'v1'],
+    ['dash', 'team-a/a-b', 'v1'],
+    ['alpine', 'library/alpine', '3.18'],
+  ]
+  for (const [name, repository, tag] of names) {
+    await reads.inventory.ingest(
+      scanReport(name, {
+        image: resolvedImage(name, { reference: reference(repository, tag) }),
+        packages: [debPackage('lodash')],
+        engines: [
+          engineReport({
+            vulnerabilities: [
+              vulnerability('GHSA-1', { canonicalId: 'CVE-2026-1', aliases: ['GHSA-1', 'CVE-2026-1', 'OTHER-1'], severity: 'low' }),
+            ],
+            matches: [match(0, 0)],
+          }),
+        ],
+      }),
+    )
+  }
+  await reads.catalogues.put({
+    digest: digestOf('shop'),
+    identity: { cataloguer: 'syft', version: '1.57.0', configuration: 'a1b2' },
+    body: Readable.from([gzipSync(JSON.stringify({ artifacts: [{ id: 'a', name: 'x', version: '1' }] }))]),
+  })
 })
 afterAll(() => reads.inventory.results.close())
 
@@ -48,7 +124,14 @@ describe('a list of images', () => {
     const page = await listImages({})
     expect(ImagePage.parse(page)).toEqual(page)
     expect(page.items).toHaveLength(6)
-    expect(page.items.find((item) => item.digest === digestOf('shop'))).toMatchObject({ packageCount: 26, distro: 'debian 12', engines: [{ engine: 'grype', findingCount: 26 }, { engine: 'trivy', findingCount: 0 }] })
+    expect(page.items.find((item) => item.digest === digestOf('shop'))).toMatchObject({
+      packageCount: 26,
+      distro: 'debian 12',
+      engines: [
+        { engine: 'grype', findingCount: 26 },
+        { engine: 'trivy', findingCount: 0 },
+      ],
+    })
   })
 
   it.each([
@@ -86,20 +169,33 @@ describe('an image', () => {
   it('fits the contract and is found by manifest, index and configuration', async () => {
     const detail = await reads.view.detail(digestOf('shop'), null)
     expect(ImageDetail.parse(detail)).toEqual(detail)
-    expect(detail).toMatchObject({ indexDigests: [indexDigest], labels: { team: 'a' }, createdAt: '2026-10-01T10:00:00.123Z', catalogue: { version: '1.57.0', unreadable: [] }, layers: [{ diffId: digestOf('shop diff') }] })
+    expect(detail).toMatchObject({
+      indexDigests: [indexDigest],
+      labels: { team: 'a' },
+      createdAt: '2026-10-01T10:00:00.123Z',
+      catalogue: { version: '1.57.0', unreadable: [] },
+      layers: [{ diffId: digestOf('shop diff') }],
+    })
     expect((await reads.view.detail(indexDigest, null)).digest).toBe(digestOf('shop'))
     expect((await reads.view.detail(digestOf('shop-arm config'), null)).digest).toBe(digestOf('shop-arm'))
   })
 })
 
 describe('findings of an image', () => {
-  const list = (query: object, scope: string[] | null = null) => reads.findings.list(digestOf('shop'), ListFindingsQuery.parse(query), scope)
+  const list = (query: object, scope: string[] | null = null) =>
+    reads.findings.list(digestOf('shop'), ListFindingsQuery.parse(query), scope)
 
   it('fit the contract, with all that was reported', async () => {
     const page = await list({ limit: 500 })
     expect(FindingPage.parse(page)).toEqual(page)
     const odd = page.items.find((item) => item.package.name === oddName)
-    expect(odd).toMatchObject({ vulnerability: { id: 'CVE-2026-1', namespace: 'debian:distro:debian:12' }, fix: { versions: ['1.2.4'] }, state: 'open', locations: [{ path: '/var/lib/dpkg/status' }, {}], matchDetails: [{ matcher: 'dpkg-matcher' }] })
+    expect(odd).toMatchObject({
+      vulnerability: { id: 'CVE-2026-1', namespace: 'debian:distro:debian:12' },
+      fix: { versions: ['1.2.4'] },
+      state: 'open',
+      locations: [{ path: '/var/lib/dpkg/status' }, {}],
+      matchDetails: [{ matcher: 'dpkg-matcher' }],
+    })
     expect(page.items.some((item) => item.vulnerability.kev !== null && item.vulnerability.epss === null)).toBe(true)
   })
 
@@ -173,10 +269,14 @@ describe('scope', () => {
     const patterns = ['registry.example/team-a/%']
     const hidden = digestOf('b-cart')
     const reading = [
-      () => reads.view.detail(hidden, patterns), () => reads.findings.list(hidden, ListFindingsQuery.parse({}), patterns),
-      () => reads.findings.listSecrets(hidden, { limit: 1 }, patterns), () => reads.findings.listMisconfigurations(hidden, { limit: 1 }, patterns),
-      () => reads.packages.list(hidden, ListPackagesQuery.parse({}), patterns), () => reads.contexts.list(hidden, patterns),
-      () => reads.sboms.open(hidden, 'syft', patterns), () => reads.images.remove(hidden, teamA),
+      () => reads.view.detail(hidden, patterns),
+      () => reads.findings.list(hidden, ListFindingsQuery.parse({}), patterns),
+      () => reads.findings.listSecrets(hidden, { limit: 1 }, patterns),
+      () => reads.findings.listMisconfigurations(hidden, { limit: 1 }, patterns),
+      () => reads.packages.list(hidden, ListPackagesQuery.parse({}), patterns),
+      () => reads.contexts.list(hidden, patterns),
+      () => reads.sboms.open(hidden, 'syft', patterns),
+      () => reads.images.remove(hidden, teamA),
     ]
     for (const read of reading) await expect(read()).rejects.toMatchObject({ code: 'not-found' })
     const { affects } = await reads.vulnerabilities.detail('CVE-2026-1', { limit: 50 }, patterns)
@@ -184,7 +284,9 @@ describe('scope', () => {
   })
 
   it('shows an image that a second team has too, under the names in its scope only', async () => {
-    await reads.inventory.results.database.inTransaction((tx) => reads.inventory.images.upsertResolved(tx, resolvedImage('b-cart', { reference: reference('team-c/copy') })))
+    await reads.inventory.results.database.inTransaction((tx) =>
+      reads.inventory.images.upsertResolved(tx, resolvedImage('b-cart', { reference: reference('team-c/copy') })),
+    )
     expect(await namesOf({}, principalFor(['registry.example/team-c/*']))).toEqual(['registry.example/team-c/copy:v1'])
   })
 })
@@ -194,7 +296,9 @@ describe('removing an image', () => {
     await reads.images.remove(digestOf('dash'), everything)
     await expect(reads.view.detail(digestOf('dash'), null)).rejects.toMatchObject({ code: 'not-found' })
     expect(await reads.eventBodies()).toContainEqual({ type: 'image.removed', digest: digestOf('dash') })
-    expect(await reads.inventory.query('select action, subject, principal from audit_event')).toEqual([{ action: 'image.remove', subject: digestOf('dash'), principal: 'user:ana' }])
+    expect(await reads.inventory.query('select action, subject, principal from audit_event')).toEqual([
+      { action: 'image.remove', subject: digestOf('dash'), principal: 'user:ana' },
+    ])
     const left = await reads.inventory.query(`select 1 from finding f where not exists (select from image i where i.id = f.image_id)
       union all select 1 from image_package p where not exists (select from image i where i.id = p.image_id)`)
     expect(left).toEqual([])

@@ -40,9 +40,19 @@ describe('the outbox relay', () => {
   })
 
   it('relays each attempt once when two replicas relay at once', async () => {
-    await app.get(Database).inTransaction((tx) => app.get(TaskSubmission).submitMany(tx, Array.from({ length: 2500 }, (_, index) => ({
-      image: `many:${index}`, repository: 'docker.io/library/many', engines: ['grype' as const], priority: 'ci' as const, cause: 'submit' as const, submittedBy: admin.id,
-    }))))
+    await app.get(Database).inTransaction((tx) =>
+      app.get(TaskSubmission).submitMany(
+        tx,
+        Array.from({ length: 2500 }, (_, index) => ({
+          image: `many:${index}`,
+          repository: 'docker.io/library/many',
+          engines: ['grype' as const],
+          priority: 'ci' as const,
+          cause: 'submit' as const,
+          submittedBy: admin.id,
+        })),
+      ),
+    )
     await Promise.all([app.get(OutboxRelay, 0).sweep(), app.get(OutboxRelay, 1).sweep()])
     await pollUntil(async () => (await app.query('select 1 from outbox where relayed_at is null limit 1')).length === 0)
     const ids = await jobIds('scan')
@@ -58,7 +68,12 @@ describe('the outbox relay', () => {
     expect(await jobIds('scan-interactive')).toEqual([])
     await Promise.all([app.get(OutboxRelay, 0).sweep(), app.get(OutboxRelay, 1).sweep()])
     await relayed(2)
-    expect((await jobIds('scan-interactive')).sort()).toEqual(tasks.slice(1).map((task) => scanJobId(task.id, 1)).sort())
+    expect((await jobIds('scan-interactive')).sort()).toEqual(
+      tasks
+        .slice(1)
+        .map((task) => scanJobId(task.id, 1))
+        .sort(),
+    )
     const image = resolvedImage(1)
     await app.get(AttemptCourseService).resolved(claimed, image)
     await app.get(AttemptResultsService).report(claimed, emptyReport(image))
@@ -81,11 +96,17 @@ describe('the outbox relay', () => {
     await app.get(AttemptCourseService).resolved(claim, image)
     await app.get(AttemptResultsService).report(claim, emptyReport(image))
     expect(await app.claim(task, { attempt: 1 })).toEqual({ outcome: 'dropped', reason: 'task-ended' })
-    expect(await app.claim({ id: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e' }, { attempt: 1 })).toEqual({ outcome: 'dropped', reason: 'unknown-task' })
+    expect(await app.claim({ id: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e' }, { attempt: 1 })).toEqual({
+      outcome: 'dropped',
+      reason: 'unknown-task',
+    })
   })
 
   it('still understands the first payload that was ever released', () => {
-    expect(ScanJob.parse({ taskId: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e', attempt: 1 })).toEqual({ taskId: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e', attempt: 1 })
+    expect(ScanJob.parse({ taskId: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e', attempt: 1 })).toEqual({
+      taskId: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e',
+      attempt: 1,
+    })
   })
 
   it('delays the job of a retry until it is due', async () => {
@@ -98,7 +119,10 @@ describe('the outbox relay', () => {
   it('lets background work that has waited its longest time go ahead of CI work', async () => {
     const old = await app.submit({ image: 'old:1', priority: 'background' })
     await relayed(1, 'scan')
-    const [young, ci] = [await app.submit({ image: 'young:1', priority: 'background' }), await app.submit({ image: 'ci:1', priority: 'ci' })]
+    const [young, ci] = [
+      await app.submit({ image: 'young:1', priority: 'background' }),
+      await app.submit({ image: 'ci:1', priority: 'ci' }),
+    ]
     await relayed(3, 'scan')
     await app.query(`update outbox set due_at = now() - interval '16 minutes' where task_id = $1`, [old.id])
     await app.get(OutboxRelay).raiseAged(15 * 60_000)
@@ -137,14 +161,17 @@ describe('the outbox relay', () => {
     expect(task.state).toBe('queued')
     await expect(app.get(OutboxRelay).sweep()).rejects.not.toBeInstanceOf(PharosError)
     await app.redis.restart()
-    await pollUntil(async () => {
-      try {
-        await app.get(OutboxRelay).sweep()
-        return true
-      } catch {
-        return false
-      }
-    }, { timeoutMs: 20_000 })
+    await pollUntil(
+      async () => {
+        try {
+          await app.get(OutboxRelay).sweep()
+          return true
+        } catch {
+          return false
+        }
+      },
+      { timeoutMs: 20_000 },
+    )
     await relayed(1)
     expect(await jobIds('scan-interactive')).toEqual([scanJobId(task.id, 1)])
   })

@@ -80,7 +80,10 @@ export class OutboxRepository {
 
   /** The epoch that Redis should hold. `share` keeps it from changing while jobs are relayed under it. */
   async epoch(tx: Transaction, lock: 'share' | 'update'): Promise<string> {
-    const row = await oneRow<{ epoch: string }>(tx, `select epoch::text as epoch from redis_epoch for ${lock === 'share' ? 'share' : 'update'}`)
+    const row = await oneRow<{ epoch: string }>(
+      tx,
+      `select epoch::text as epoch from redis_epoch for ${lock === 'share' ? 'share' : 'update'}`,
+    )
     return row?.epoch ?? ''
   }
 

@@ -30,16 +30,20 @@ export class ScanQueues implements OnApplicationShutdown {
     for (const name of ['scan-interactive', 'scan'] as const) {
       const jobs = found.filter((row) => lanes[row.lane].queue === name)
       if (jobs.length === 0) continue
-      await this.queues[name].addBulk(jobs.map((row) => ({
-        name: 'scan',
-        data: { taskId: row.taskId, attempt: row.attempt, ...(row.trace === null ? {} : { trace: row.trace }) },
-        opts: {
-          jobId: scanJobId(row.taskId, row.attempt),
-          priority: row.isAged ? agedJobPriority : lanes[row.lane].jobPriority,
-          attempts: 1, removeOnComplete: true, removeOnFail: true,
-          ...(row.delayMs > 0 ? { delay: row.delayMs } : {}),
-        },
-      })))
+      await this.queues[name].addBulk(
+        jobs.map((row) => ({
+          name: 'scan',
+          data: { taskId: row.taskId, attempt: row.attempt, ...(row.trace === null ? {} : { trace: row.trace }) },
+          opts: {
+            jobId: scanJobId(row.taskId, row.attempt),
+            priority: row.isAged ? agedJobPriority : lanes[row.lane].jobPriority,
+            attempts: 1,
+            removeOnComplete: true,
+            removeOnFail: true,
+            ...(row.delayMs > 0 ? { delay: row.delayMs } : {}),
+          },
+        })),
+      )
     }
   }
 

@@ -26,21 +26,36 @@ export class ImagePackageStore {
    * Stores the occurrences of an image. Returns the hash of all of them and their number; with the former hash nothing is
    * touched. Those that are missing stay as not present when `isWhole`, else as they are: half a catalogue removes nothing.
    */
-  async store(tx: Transaction, imageId: number, occurrences: readonly PackageOccurrence[], former: { hash: string | null; isWhole: boolean }) {
+  async store(
+    tx: Transaction,
+    imageId: number,
+    occurrences: readonly PackageOccurrence[],
+    former: { hash: string | null; isWhole: boolean },
+  ) {
     const items = [...occurrences].sort((one, other) => (one.occurrence < other.occurrence ? -1 : 1))
     const details = items.map(({ detail }) => JSON.stringify(detail))
     const hash = textHash(items.map(({ occurrence, packageId }, position) => `${occurrence} ${packageId} ${details[position]}`).join('\n'))
     if (hash === former.hash) return { hash, count: null }
     await tx.query(
       `insert into image_package (image_id, occurrence, package_id, detail) select $1, o, p, d::json from unnest($2::uuid[], $3::int8[], $4::text[]) as t(o, p, d)
-       ${former.hash === null ? '' : `on conflict (image_id, occurrence) do update set package_id = excluded.package_id, detail = excluded.detail, is_present = true
-          where image_package.package_id <> excluded.package_id or image_package.detail::text <> excluded.detail::text or not image_package.is_present`}`,
-      [imageId, plainArray(items.map(({ occurrence }) => occurrence)), plainArray(items.map(({ packageId }) => packageId)), textArray(details)],
+       ${
+         former.hash === null
+           ? ''
+           : `on conflict (image_id, occurrence) do update set package_id = excluded.package_id, detail = excluded.detail, is_present = true
+          where image_package.package_id <> excluded.package_id or image_package.detail::text <> excluded.detail::text or not image_package.is_present`
+       }`,
+      [
+        imageId,
+        plainArray(items.map(({ occurrence }) => occurrence)),
+        plainArray(items.map(({ packageId }) => packageId)),
+        textArray(details),
+      ],
     )
     if (former.hash === null) return { hash, count: items.length }
     if (former.isWhole) {
       await tx.query('update image_package set is_present = false where image_id = $1 and is_present and occurrence <> all ($2::uuid[])', [
-        imageId, plainArray(items.map(({ occurrence }) => occurrence)),
+        imageId,
+        plainArray(items.map(({ occurrence }) => occurrence)),
       ])
     }
     const [counted] = await rows<{ count: string }>(tx, 'select count(*) from image_package where image_id = $1 and is_present', [imageId])
@@ -49,13 +64,21 @@ export class ImagePackageStore {
 }
 
 /** Occurrences of a report's packages; the same facts at the same place are one, with the places of all. */
-export function mergeOccurrences(packages: readonly ReportPackage[], keys: readonly string[], idOf: (position: number) => number): PackageOccurrence[] {
+export function mergeOccurrences(
+  packages: readonly ReportPackage[],
+  keys: readonly string[],
+  idOf: (position: number) => number,
+): PackageOccurrence[] {
   const merged = new Map<string, PackageOccurrence>()
   for (const [position, found] of packages.entries()) {
     const occurrence = keys[position] ?? ''
     const known = merged.get(occurrence)
     if (known === undefined) {
-      merged.set(occurrence, { occurrence, packageId: idOf(position), detail: { locations: [...found.locations], licenses: found.licenses, foundBy: found.foundBy } })
+      merged.set(occurrence, {
+        occurrence,
+        packageId: idOf(position),
+        detail: { locations: [...found.locations], licenses: found.licenses, foundBy: found.foundBy },
+      })
     } else {
       const seen = new Set(known.detail.locations.map((location) => JSON.stringify(location)))
       known.detail.locations.push(...found.locations.filter((location) => !seen.has(JSON.stringify(location))))

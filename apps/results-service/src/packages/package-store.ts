@@ -32,14 +32,25 @@ export class PackageStore {
        on conflict (hash) do nothing returning id, hash`,
       [
         plainArray(missing.map(([hash]) => hash)),
-        column((found) => found.type), column((found) => found.name), column((found) => found.version), column((found) => found.purl),
-        column((found) => found.distro), column((found) => found.language),
+        column((found) => found.type),
+        column((found) => found.name),
+        column((found) => found.version),
+        column((found) => found.purl),
+        column((found) => found.distro),
+        column((found) => found.language),
         textArray(missing.map(([, found]) => JSON.stringify({ upstreams: found?.upstreams ?? [], cpes: found?.cpes ?? [] }))),
       ],
     )
     addIds(known, inserted)
     // What another transaction inserted meanwhile has committed by now: the insert waited for it.
-    if (known.size < wanted.size) addIds(known, await this.query(tx, missing.map(([hash]) => hash)))
+    if (known.size < wanted.size)
+      addIds(
+        known,
+        await this.query(
+          tx,
+          missing.map(([hash]) => hash),
+        ),
+      )
     return { ids: known, newIds: new Set(inserted.map(({ id }) => Number(id))) }
   }
 
@@ -68,5 +79,15 @@ const storedOrNull = (text: string | null): string | null => (text === null ? nu
 /** Hash of the fields that matchers read. Computed here: a worker that could choose it could change another image's packages. */
 export function packageHash(found: ReportPackage): string {
   const upstreams = found.upstreams.map(({ name, version }) => JSON.stringify([name, version])).sort()
-  return contentHash(found.type, found.name, found.version, found.distro, found.language, found.purl, upstreams, [...found.cpes].sort(), found.matchKey)
+  return contentHash(
+    found.type,
+    found.name,
+    found.version,
+    found.distro,
+    found.language,
+    found.purl,
+    upstreams,
+    [...found.cpes].sort(),
+    found.matchKey,
+  )
 }

@@ -15,7 +15,11 @@ export class PackagesController {
   constructor(private readonly packages: PackagesService) {}
 
   @Get()
-  list(@ValidParams(ImageParams) { digest }: z.infer<typeof ImageParams>, @ValidQuery(ListPackagesQuery) query: ListPackagesQuery, @CurrentPrincipal() principal: Principal) {
+  list(
+    @ValidParams(ImageParams) { digest }: z.infer<typeof ImageParams>,
+    @ValidQuery(ListPackagesQuery) query: ListPackagesQuery,
+    @CurrentPrincipal() principal: Principal,
+  ) {
     return this.packages.list(digest, query, visibleRepositories(principal))
   }
 }

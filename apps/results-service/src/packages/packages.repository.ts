@@ -10,7 +10,12 @@ export class PackagesRepository {
   constructor(private readonly database: Database) {}
 
   /** In the order of names (cut, since a cursor has a limit and a name has none), then of occurrences. */
-  async list(imageId: number, filter: { types: readonly string[] | null; nameLike: string | null }, after: readonly KeysetValue[] | null, limit: number): Promise<ImagePackageRow[]> {
+  async list(
+    imageId: number,
+    filter: { types: readonly string[] | null; nameLike: string | null },
+    after: readonly KeysetValue[] | null,
+    limit: number,
+  ): Promise<ImagePackageRow[]> {
     const [name = null, occurrence = null] = after ?? []
     return rows<ImagePackageRow>(
       this.database.runner,

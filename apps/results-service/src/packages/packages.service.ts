@@ -19,7 +19,10 @@ export class PackagesService {
   async list(digest: string, query: ListPackagesQuery, scope: VisibleRepositories): Promise<Page<ImagePackage>> {
     const image = await this.locator.locate(digest, scope)
     const list = { list: 'packages', sort: JSON.stringify([image.digest, query.type, query.name]) }
-    const filter = { types: query.type?.split(',').map((item) => storedText(item.trim())) ?? null, nameLike: query.name === undefined ? null : likeOfGlob(query.name) }
+    const filter = {
+      types: query.type?.split(',').map((item) => storedText(item.trim())) ?? null,
+      nameLike: query.name === undefined ? null : likeOfGlob(query.name),
+    }
     const found = await this.packages.list(image.id, filter, decodeCursor(list, query.cursor, 2), query.limit + 1)
     return pageOfRows(list, found, query.limit, (row) => [row.sort_name, row.occurrence], imagePackageOf)
   }

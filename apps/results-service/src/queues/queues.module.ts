@@ -4,5 +4,10 @@ import { QueuesController } from './queues.controller.js'
 import { QueuesRepository } from './queues.repository.js'
 import { QueuesService } from './queues.service.js'
 
-@Module({ imports: [TaskLedgerModule], controllers: [QueuesController], providers: [QueuesService, QueuesRepository], exports: [QueuesService] })
+@Module({
+  imports: [TaskLedgerModule],
+  controllers: [QueuesController],
+  providers: [QueuesService, QueuesRepository],
+  exports: [QueuesService],
+})
 export class QueuesModule {}

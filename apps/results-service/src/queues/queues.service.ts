@@ -19,7 +19,9 @@ export class QueuesService implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.metrics.gauge<'lane' | 'state'>({
-      name: 'pharos_tasks', help: 'Tasks that wait, run, are retried or put aside.', labels: ['lane', 'state'],
+      name: 'pharos_tasks',
+      help: 'Tasks that wait, run, are retried or put aside.',
+      labels: ['lane', 'state'],
       collect: async (gauge) => {
         for (const { lane, ...counts } of await this.queues.list()) {
           for (const state of ['queued', 'running', 'retrying', 'quarantined'] as const) gauge.set({ lane, state }, counts[state])

@@ -64,13 +64,19 @@ export class CredentialVault {
       const text = Buffer.concat([decipher.update(sealed.credential.subarray(nonceBytes + tagBytes)), decipher.final()])
       return StoredSecret.parse(JSON.parse(text.toString('utf8')))
     } catch (error) {
-      throw new PharosError('registry-credential-unavailable', `The stored credential of ${host} cannot be decrypted; store it again.`, { cause: error })
+      throw new PharosError('registry-credential-unavailable', `The stored credential of ${host} cannot be decrypted; store it again.`, {
+        cause: error,
+      })
     }
   }
 
   private keyOf(keyId: string, host: string): Buffer {
     const key = this.keys.get(keyId)
-    if (key === undefined) throw new PharosError('registry-credential-unavailable', `The credential of ${host} needs the encryption key ${keyId}, which is not configured.`)
+    if (key === undefined)
+      throw new PharosError(
+        'registry-credential-unavailable',
+        `The credential of ${host} needs the encryption key ${keyId}, which is not configured.`,
+      )
     return key
   }
 }

@@ -14,19 +14,37 @@ beforeAll(async () => {
 afterAll(() => app.close())
 
 const keys = { k1: Buffer.alloc(32, 1).toString('base64'), k2: Buffer.alloc(32, 2).toString('base64') }
-const put = (host: string, settings: object) => app.request({ principal: admin, method: 'PUT', url: `/api/v1/registries/${host}`, payload: { host, ...settings } })
+const put = (host: string, settings: object) =>
+  app.request({ principal: admin, method: 'PUT', url: `/api/v1/registries/${host}`, payload: { host, ...settings } })
 const vaultOf = (encryptionKeys: string) => new CredentialVault({ access: { encryptionKeys } } as ResultsConfiguration)
 
 describe('registries', () => {
   it('keep a credential that no answer, row or audit entry shows, and give it to the attempt of that registry alone', async () => {
-    const stored = await put('registry.example:5000', { username: 'pharos', password: 'very-secret-word', maxConcurrent: 3, allowHttp: true })
-    expect(stored).toMatchObject({ status: 200, body: { host: 'registry.example:5000', username: 'pharos', hasCredential: true, keyId: 'k1', maxConcurrent: 3 } })
-    const shown = [stored, await app.request({ principal: admin, method: 'GET', url: '/api/v1/registries' }), await app.request({ principal: admin, method: 'GET', url: '/api/v1/audit?action=registry.update' })]
+    const stored = await put('registry.example:5000', {
+      username: 'pharos',
+      password: 'very-secret-word',
+      maxConcurrent: 3,
+      allowHttp: true,
+    })
+    expect(stored).toMatchObject({
+      status: 200,
+      body: { host: 'registry.example:5000', username: 'pharos', hasCredential: true, keyId: 'k1', maxConcurrent: 3 },
+    })
+    const shown = [
+      stored,
+      await app.request({ principal: admin, method: 'GET', url: '/api/v1/registries' }),
+      await app.request({ principal: admin, method: 'GET', url: '/api/v1/audit?action=registry.update' }),
+    ]
     expect(JSON.stringify(shown)).not.toContain('very-secret-word')
     const rows = await app.query<{ text: string }>(`select encode(credential, 'escape') as text from registry`)
     expect(rows[0]?.text).not.toContain('very-secret-word')
     const own = await app.claimed(await app.submit('registry.example:5000/team/shop:1'))
-    expect(own.registry).toMatchObject({ host: 'registry.example:5000', allowHttp: true, maxConcurrent: 3, credential: { username: 'pharos', password: 'very-secret-word', identityToken: null } })
+    expect(own.registry).toMatchObject({
+      host: 'registry.example:5000',
+      allowHttp: true,
+      maxConcurrent: 3,
+      credential: { username: 'pharos', password: 'very-secret-word', identityToken: null },
+    })
     const other = await app.claimed(await app.submit('other.example/team/shop:1'))
     expect(other.registry).toMatchObject({ host: 'other.example', credential: null })
     expect(JSON.stringify(await app.jobs('scan-interactive'))).not.toContain('very-secret-word')
@@ -34,12 +52,19 @@ describe('registries', () => {
 
   it('keep a credential that a new setting leaves out', async () => {
     await put('keep.example', { username: 'u', password: 'p' })
-    expect(await put('keep.example', { maxConcurrent: 2 })).toMatchObject({ body: { hasCredential: true, username: 'u', maxConcurrent: 2 } })
+    expect(await put('keep.example', { maxConcurrent: 2 })).toMatchObject({
+      body: { hasCredential: true, username: 'u', maxConcurrent: 2 },
+    })
   })
 
   it('answer 404 for a host without settings, and 400 for a body of another host', async () => {
-    expect(await app.request({ principal: admin, method: 'GET', url: '/api/v1/registries/nowhere.example' })).toMatchObject({ status: 404, body: { code: 'not-found' } })
-    expect(await app.request({ principal: admin, method: 'PUT', url: '/api/v1/registries/a.example', payload: { host: 'b.example' } })).toMatchObject({ status: 400 })
+    expect(await app.request({ principal: admin, method: 'GET', url: '/api/v1/registries/nowhere.example' })).toMatchObject({
+      status: 404,
+      body: { code: 'not-found' },
+    })
+    expect(
+      await app.request({ principal: admin, method: 'PUT', url: '/api/v1/registries/a.example', payload: { host: 'b.example' } }),
+    ).toMatchObject({ status: 400 })
   })
 
   it('move to a new key by rotation, after which the old one can go', async () => {
@@ -51,7 +76,10 @@ describe('registries', () => {
     expect(await rotating.rotateKey(admin)).toEqual({ reencrypted: count, keyId: 'k2' })
     expect(await rotating.rotateKey(admin)).toEqual({ reencrypted: 0, keyId: 'k2' })
     const row = await repository.find('rotate.example')
-    expect(vaultOf(`k2=${keys.k2}`).open('rotate.example', { keyId: 'k2', credential: row!.credential! })).toEqual({ password: 'rotated-word', identityToken: null })
+    expect(vaultOf(`k2=${keys.k2}`).open('rotate.example', { keyId: 'k2', credential: row!.credential! })).toEqual({
+      password: 'rotated-word',
+      identityToken: null,
+    })
   })
 
   it('fail the task, with the reason, whose credential cannot be opened', async () => {
@@ -70,7 +98,9 @@ describe('the vault', () => {
     expect(() => vault.open('b.example', sealed)).toThrow(expect.objectContaining({ code: 'registry-credential-unavailable' }))
     const changed = Buffer.from(sealed.credential)
     changed[changed.length - 1] = changed[changed.length - 1]! ^ 1
-    expect(() => vault.open('a.example', { ...sealed, credential: changed })).toThrow(expect.objectContaining({ code: 'registry-credential-unavailable' }))
+    expect(() => vault.open('a.example', { ...sealed, credential: changed })).toThrow(
+      expect.objectContaining({ code: 'registry-credential-unavailable' }),
+    )
   })
 
   it.each([['nothing'], ['k1=short'], [`=${keys.k1}`], [`k1=${keys.k1},k1=${keys.k2}`]])('takes no keys like %j', (text) => {

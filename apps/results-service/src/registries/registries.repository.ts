@@ -51,8 +51,18 @@ export class RegistriesRepository {
          credential = coalesce(excluded.credential, r.credential), key_id = coalesce(excluded.key_id, r.key_id), updated_at = now()
        returning ${columns}`,
       [
-        newId(), settings.host, settings.username ?? null, settings.allowHttp, settings.insecureSkipTlsVerify, settings.caCertificate ?? null, settings.allowInternal,
-        settings.mirrors, settings.tokenHosts, settings.maxConcurrent, sealed?.credential ?? null, sealed?.keyId ?? null,
+        newId(),
+        settings.host,
+        settings.username ?? null,
+        settings.allowHttp,
+        settings.insecureSkipTlsVerify,
+        settings.caCertificate ?? null,
+        settings.allowInternal,
+        settings.mirrors,
+        settings.tokenHosts,
+        settings.maxConcurrent,
+        sealed?.credential ?? null,
+        sealed?.keyId ?? null,
       ],
     )
   }

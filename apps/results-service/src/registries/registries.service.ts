@@ -31,10 +31,16 @@ export class RegistriesService {
   put(host: string, settings: PutRegistry, principal: Principal): Promise<Registry> {
     if (settings.host !== host) throw new PharosError('request-invalid', 'The host in the body must be that of the path.')
     const hasSecret = settings.password !== undefined || settings.identityToken !== undefined
-    const sealed = hasSecret ? this.vault.seal(host, { password: settings.password ?? null, identityToken: settings.identityToken ?? null }) : null
+    const sealed = hasSecret
+      ? this.vault.seal(host, { password: settings.password ?? null, identityToken: settings.identityToken ?? null })
+      : null
     return this.database.inTransaction(async (tx) => {
       const row = await this.registries.put(tx, settings, sealed)
-      await this.audit.record(tx, principal, { action: 'registry.update', subject: host, detail: { credentialChanged: hasSecret, allowHttp: settings.allowHttp, allowInternal: settings.allowInternal } })
+      await this.audit.record(tx, principal, {
+        action: 'registry.update',
+        subject: host,
+        detail: { credentialChanged: hasSecret, allowHttp: settings.allowHttp, allowInternal: settings.allowInternal },
+      })
       return toRegistry(row ?? (await this.existing(host)))
     })
   }
@@ -53,7 +59,11 @@ export class RegistriesService {
       let reencrypted = 0
       for (const row of await this.registries.lockSealedByOthers(tx, keyId)) {
         if (row.credential === null || row.keyId === null) continue
-        await this.registries.reseal(tx, row.id, this.vault.seal(row.host, this.vault.open(row.host, { credential: row.credential, keyId: row.keyId })))
+        await this.registries.reseal(
+          tx,
+          row.id,
+          this.vault.seal(row.host, this.vault.open(row.host, { credential: row.credential, keyId: row.keyId })),
+        )
         reencrypted += 1
       }
       await this.audit.record(tx, principal, { action: 'registry.rotate-key', subject: keyId, detail: { reencrypted } })
@@ -74,9 +84,19 @@ function unknown(host: string): PharosError {
 
 function toRegistry(row: RegistryRow): Registry {
   return {
-    id: row.id, host: row.host, ...(row.username === null ? {} : { username: row.username }), allowHttp: row.allowHttp,
-    insecureSkipTlsVerify: row.insecureSkipTlsVerify, ...(row.caCertificate === null ? {} : { caCertificate: row.caCertificate }),
-    allowInternal: row.allowInternal, mirrors: row.mirrors, tokenHosts: row.tokenHosts, maxConcurrent: row.maxConcurrent,
-    hasCredential: row.credential !== null, keyId: row.keyId, createdAt: row.createdAt.toISOString(), updatedAt: row.updatedAt.toISOString(),
+    id: row.id,
+    host: row.host,
+    ...(row.username === null ? {} : { username: row.username }),
+    allowHttp: row.allowHttp,
+    insecureSkipTlsVerify: row.insecureSkipTlsVerify,
+    ...(row.caCertificate === null ? {} : { caCertificate: row.caCertificate }),
+    allowInternal: row.allowInternal,
+    mirrors: row.mirrors,
+    tokenHosts: row.tokenHosts,
+    maxConcurrent: row.maxConcurrent,
+    hasCredential: row.credential !== null,
+    keyId: row.keyId,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
   }
 }

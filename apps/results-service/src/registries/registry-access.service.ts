@@ -16,12 +16,29 @@ export class RegistryAccessService {
   async accessTo(tx: Transaction, host: string): Promise<RegistryAccess> {
     const row = await this.registries.find(host, tx)
     if (row === null) {
-      return { host, allowHttp: false, insecureSkipTlsVerify: false, caCertificate: null, allowInternal: false, mirrors: [], tokenHosts: [], maxConcurrent: 8, credential: null }
+      return {
+        host,
+        allowHttp: false,
+        insecureSkipTlsVerify: false,
+        caCertificate: null,
+        allowInternal: false,
+        mirrors: [],
+        tokenHosts: [],
+        maxConcurrent: 8,
+        credential: null,
+      }
     }
-    const secret = row.credential === null || row.keyId === null ? null : this.vault.open(host, { credential: row.credential, keyId: row.keyId })
+    const secret =
+      row.credential === null || row.keyId === null ? null : this.vault.open(host, { credential: row.credential, keyId: row.keyId })
     return {
-      host, allowHttp: row.allowHttp, insecureSkipTlsVerify: row.insecureSkipTlsVerify, caCertificate: row.caCertificate, allowInternal: row.allowInternal,
-      mirrors: row.mirrors, tokenHosts: row.tokenHosts, maxConcurrent: row.maxConcurrent,
+      host,
+      allowHttp: row.allowHttp,
+      insecureSkipTlsVerify: row.insecureSkipTlsVerify,
+      caCertificate: row.caCertificate,
+      allowInternal: row.allowInternal,
+      mirrors: row.mirrors,
+      tokenHosts: row.tokenHosts,
+      maxConcurrent: row.maxConcurrent,
       credential: secret === null ? null : { username: row.username, password: secret.password, identityToken: secret.identityToken },
     }
   }

@@ -14,7 +14,11 @@ let rescans: RescansService
 beforeAll(async () => {
   reads = await createReads()
   const { database } = reads.inventory.results
-  rescans = new RescansService(new RescansRepository(), new TaskSubmission(database, { wake: () => undefined } as never, new Metrics()), database)
+  rescans = new RescansService(
+    new RescansRepository(),
+    new TaskSubmission(database, { wake: () => undefined } as never, new Metrics()),
+    database,
+  )
 })
 afterAll(() => reads.inventory.results.close())
 
@@ -27,7 +31,13 @@ describe('rescans', () => {
     await reads.inventory.ingest(simpleReport('new', ['tar'], ['CVE-1']))
     expect(await rescans.enqueue({ cause: 'schedule', notScannedSince: since, limit: 10 })).toBe(1)
     expect(await tasks()).toEqual([
-      { image: `registry.example/team-a/old@${digestOf('old')}`, known_digest: digestOf('old'), cause: 'schedule', priority: 'background', engines: ['grype'] },
+      {
+        image: `registry.example/team-a/old@${digestOf('old')}`,
+        known_digest: digestOf('old'),
+        cause: 'schedule',
+        priority: 'background',
+        engines: ['grype'],
+      },
     ])
     expect(await rescans.enqueue({ cause: 'schedule', notScannedSince: since, limit: 10 })).toBe(0)
   })
@@ -36,7 +46,8 @@ describe('rescans', () => {
     await reads.inventory.results.database.runner.query('truncate scan_task cascade')
     const generationId = randomUUID()
     await reads.inventory.query(
-      `insert into database_generation (id, engine, source, file_name, state, activated_at) values ($1, 'grype', 'feed', 'f', 'active', $2)`, [generationId, new Date(reads.inventory.clock.nowMs() + 1000)],
+      `insert into database_generation (id, engine, source, file_name, state, activated_at) values ($1, 'grype', 'feed', 'f', 'active', $2)`,
+      [generationId, new Date(reads.inventory.clock.nowMs() + 1000)],
     )
     expect(await rescans.enqueue({ cause: 'database', generationId, limit: 1 })).toBe(1)
     expect(await rescans.enqueue({ cause: 'database', generationId, limit: 10 })).toBe(1)
@@ -53,7 +64,8 @@ describe('what tasks say of an image', () => {
     const insert = (id: string, context: object | null, key: string | null, sbomDigest: string | null) =>
       reads.inventory.query(
         `insert into scan_task (id, image, repository, engines, priority, cause, state, phase, submitted_by, run_id, context, context_key, sbom_digest)
-         values ($1, 'x', 'sbom/shop', '{grype}', 'ci', 'submit', 'waiting', 'match', 'user:a', $2, $3, $4, $5)`, [id, runId, context, key, sbomDigest],
+         values ($1, 'x', 'sbom/shop', '{grype}', 'ci', 'submit', 'waiting', 'match', 'user:a', $2, $3, $4, $5)`,
+        [id, runId, context, key, sbomDigest],
       )
     await insert('0190d7a2-6c1e-7d5b-8b0a-000000000001', { team: 'former' }, null, null)
     await insert('0190d7a2-6c1e-7d5b-8b0a-000000000002', { team: 'a' }, null, null)
@@ -65,7 +77,8 @@ describe('what tasks say of an image', () => {
       await reads.inventory.images.referPostedSboms(tx, { id: runId, digest: digestOf('posted') })
     })
     expect((await reads.contexts.list(digestOf('posted'), ['sbom/%'])).items).toMatchObject([
-      { key: 'ci', owner: 'submit', data: { build: 7 } }, { key: 'default', owner: 'submit', data: { team: 'a' } },
+      { key: 'ci', owner: 'submit', data: { build: 7 } },
+      { key: 'default', owner: 'submit', data: { team: 'a' } },
     ])
   })
 })
@@ -80,7 +93,9 @@ describe('catalogues', () => {
     const { runner } = reads.inventory.results.database
     expect(await reads.catalogues.has(runner, digestOf('kept'), identity)).toBe(true)
     expect(await reads.catalogues.has(runner, digestOf('kept'), { ...identity, version: '2' })).toBe(false)
-    await expect(reads.catalogues.put({ digest: digestOf('bad'), identity, body: Readable.from([Buffer.from('{}')]) })).rejects.toMatchObject({ code: 'sbom-invalid' })
+    await expect(
+      reads.catalogues.put({ digest: digestOf('bad'), identity, body: Readable.from([Buffer.from('{}')]) }),
+    ).rejects.toMatchObject({ code: 'sbom-invalid' })
     expect(await reads.catalogues.has(runner, digestOf('bad'), identity)).toBe(false)
   })
 
@@ -89,6 +104,8 @@ describe('catalogues', () => {
     const sbom = await reads.sboms.open(digestOf('kept'), format, null)
     const chunks: Buffer[] = []
     for await (const chunk of (await sbom.read()) as AsyncIterable<Buffer>) chunks.push(chunk)
-    expect(JSON.parse(Buffer.concat(chunks).toString())).toMatchObject({ syft: { artifacts: [] }, cyclonedx: { specVersion: '1.6' }, spdx: { spdxVersion: 'SPDX-2.3' } }[format])
+    expect(JSON.parse(Buffer.concat(chunks).toString())).toMatchObject(
+      { syft: { artifacts: [] }, cyclonedx: { specVersion: '1.6' }, spdx: { spdxVersion: 'SPDX-2.3' } }[format],
+    )
   })
 })

@@ -52,7 +52,10 @@ export class RescansRepository {
       [selection.notScannedSince, selection.generationId, selection.engine === null ? null : engineCode(selection.engine), selection.limit],
     )
     return found.map((row) => ({
-      digest: row.digest, platform: originalText(row.platform), repository: row.repository && originalText(row.repository), engines: row.engines.map(engineOf),
+      digest: row.digest,
+      platform: originalText(row.platform),
+      repository: row.repository && originalText(row.repository),
+      engines: row.engines.map(engineOf),
     }))
   }
 }

@@ -19,11 +19,19 @@ export class RescansService {
     return this.database.inTransaction(async (tx) => {
       const images = await this.rescans.choose(tx, {
         notScannedSince: request.notScannedSince === undefined ? null : new Date(request.notScannedSince),
-        generationId: request.generationId ?? null, engine: request.engine ?? null, limit: request.limit,
+        generationId: request.generationId ?? null,
+        engine: request.engine ?? null,
+        limit: request.limit,
       })
       const tasks = images.map(({ digest, platform, repository, engines }) => ({
-        image: repository === null ? `sbom:${digest}` : `${repository}@${digest}`, repository: repository ?? `sbom/${digest}`, platform, engines,
-        priority: 'background' as const, cause: request.cause, knownDigest: digest, submittedBy: 'service:scheduler',
+        image: repository === null ? `sbom:${digest}` : `${repository}@${digest}`,
+        repository: repository ?? `sbom/${digest}`,
+        platform,
+        engines,
+        priority: 'background' as const,
+        cause: request.cause,
+        knownDigest: digest,
+        submittedBy: 'service:scheduler',
       }))
       return (await this.tasks.submitMany(tx, tasks)).length
     })

@@ -11,5 +11,7 @@ export interface RunIdentity {
 
 /** Key of a run: equal for tasks that ask for the same work, whatever the order of their engines. */
 export function runKeyOf({ digest, engines, generationIds, sbomDigest }: RunIdentity): string {
-  return createHash('sha256').update(JSON.stringify([digest, [...engines].sort(), [...generationIds].sort(), sbomDigest])).digest('hex')
+  return createHash('sha256')
+    .update(JSON.stringify([digest, [...engines].sort(), [...generationIds].sort(), sbomDigest]))
+    .digest('hex')
 }

@@ -65,7 +65,11 @@ export class RunsRepository {
 
   /** Ids of the tasks that wait for a run or work on it, the longest waiting first. */
   async liveTasks(tx: Transaction, runId: string): Promise<string[]> {
-    const found = await rows<{ id: string }>(tx, `select id from scan_task where run_id = $1 and state in ('running', 'waiting', 'queued', 'retrying') order by submitted_at, id`, [runId])
+    const found = await rows<{ id: string }>(
+      tx,
+      `select id from scan_task where run_id = $1 and state in ('running', 'waiting', 'queued', 'retrying') order by submitted_at, id`,
+      [runId],
+    )
     return found.map((row) => row.id)
   }
 

@@ -53,10 +53,19 @@ export class RunsService {
         await this.ledger.transition(tx, 'subscribe', [intent.taskId], { digest: intent.digest, runId: open.id, detail: null })
         return { decision: 'subscribed', runId: open.id }
       }
-      const led = open ?? (await this.runs.open(tx, { runKey, digest: intent.digest, engines: intent.engines, generationIds: intent.generationIds, leaderTaskId: intent.taskId }))
+      const led =
+        open ??
+        (await this.runs.open(tx, {
+          runKey,
+          digest: intent.digest,
+          engines: intent.engines,
+          generationIds: intent.generationIds,
+          leaderTaskId: intent.taskId,
+        }))
       if (led === null) continue
       await this.ledger.assign(tx, intent.taskId, { digest: intent.digest, runId: led.id })
-      const hasCatalogue = !intent.isForced && intent.cataloguer !== null && (await this.storage.hasCatalogue(tx, intent.digest, intent.cataloguer))
+      const hasCatalogue =
+        !intent.isForced && intent.cataloguer !== null && (await this.storage.hasCatalogue(tx, intent.digest, intent.cataloguer))
       return { decision: 'run', runId: led.id, hasCatalogue }
     }
     throw new PharosError('internal-error', 'A run of this digest opens and closes without end.')
@@ -101,14 +110,20 @@ export class RunsService {
     await this.runs.close(tx, runId, 'released', 'superseded')
     const requeued = await this.ledger.transition(tx, 'requeue', live, { runId: null })
     const promoted = await this.ledger.transition(tx, 'promote', live, { runId: null })
-    await this.ledger.nextAttempt(tx, [...requeued, ...promoted].map((task) => task.id))
+    await this.ledger.nextAttempt(
+      tx,
+      [...requeued, ...promoted].map((task) => task.id),
+    )
   }
 
   /** Gives waiting tasks whose run is gone an attempt of their own. */
   async rescueStranded(tx: Transaction): Promise<number> {
     const stranded = await this.runs.strandedTasks(tx, 500)
     const promoted = await this.ledger.transition(tx, 'promote', stranded, { runId: null })
-    await this.ledger.nextAttempt(tx, promoted.map((task) => task.id))
+    await this.ledger.nextAttempt(
+      tx,
+      promoted.map((task) => task.id),
+    )
     return promoted.length
   }
 
@@ -116,7 +131,9 @@ export class RunsService {
     if (intent.isForced || intent.maxAgeMs === 0 || intent.sbomDigest !== null) return false
     const latest = await this.storage.latestResult(tx, { digest: intent.digest, engines: intent.engines })
     if (latest === null || latest.at.getTime() < this.clock.nowMs() - intent.maxAgeMs) return false
-    const isComplete = intent.engines.every((engine) => latest.outcomes.some((outcome) => outcome.engine === engine && outcome.status === 'complete'))
+    const isComplete = intent.engines.every((engine) =>
+      latest.outcomes.some((outcome) => outcome.engine === engine && outcome.status === 'complete'),
+    )
     if (!isComplete || !isSameSet(latest.generationIds, intent.generationIds)) return false
     await this.leaveOthers(tx, intent.taskId, null)
     await this.ledger.transition(tx, 'succeed', [intent.taskId], { digest: intent.digest, outcomes: latest.outcomes, failure: null })

@@ -1,5 +1,15 @@
 import type { Readable } from 'node:stream'
-import type { CataloguerIdentity, EngineName, EngineOutcome, EventBody, GenerationRef, ReportAnswer, ResolvedImage, ScanReport, ScanResult } from '@pharos/contracts'
+import type {
+  CataloguerIdentity,
+  EngineName,
+  EngineOutcome,
+  EventBody,
+  GenerationRef,
+  ReportAnswer,
+  ResolvedImage,
+  ScanReport,
+  ScanResult,
+} from '@pharos/contracts'
 import type { VisibleRepositories } from '../access/repository-scope.js'
 import type { Transaction } from '../database/transaction.js'
 
@@ -28,7 +38,10 @@ export interface CatalogueUpload {
 /** What the orchestration of scans asks of the inventory: everything that was found in images stands behind it. */
 export abstract class ScanStorage {
   /** Stores a report in the caller's transaction. */
-  abstract store(tx: Transaction, input: { report: ScanReport; run: { id: string; digest: string }; attempt: { id: string } }): Promise<StoredReport>
+  abstract store(
+    tx: Transaction,
+    input: { report: ScanReport; run: { id: string; digest: string }; attempt: { id: string } },
+  ): Promise<StoredReport>
   /** The active database generation of each engine. */
   abstract activeGenerations(tx: Transaction): Promise<GenerationRef[]>
   abstract hasCatalogue(tx: Transaction, digest: string, identity: CataloguerIdentity): Promise<boolean>

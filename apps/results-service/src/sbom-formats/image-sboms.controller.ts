@@ -18,8 +18,11 @@ export class ImageSbomsController {
 
   @Get()
   async get(
-    @ValidParams(ImageParams) { digest }: z.infer<typeof ImageParams>, @ValidQuery(SbomQuery) { format }: z.infer<typeof SbomQuery>, @CurrentPrincipal() principal: Principal,
-    @Headers('if-none-match') ifNoneMatch: string | undefined, @Res({ passthrough: true }) reply: FastifyReply,
+    @ValidParams(ImageParams) { digest }: z.infer<typeof ImageParams>,
+    @ValidQuery(SbomQuery) { format }: z.infer<typeof SbomQuery>,
+    @CurrentPrincipal() principal: Principal,
+    @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<StreamableFile | undefined> {
     const sbom = await this.sboms.open(digest, format, visibleRepositories(principal))
     return isNotModified(reply, ifNoneMatch, sbom.version) ? undefined : new StreamableFile(await sbom.read(), { type: sbom.mediaType })

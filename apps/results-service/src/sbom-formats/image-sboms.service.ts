@@ -25,7 +25,9 @@ export interface OpenSbom {
 const limitSbomBytes = 256 * 1024 * 1024
 const inflate = promisify(gunzip)
 const mediaTypes: Readonly<Record<SbomFormat, string>> = {
-  cyclonedx: 'application/vnd.cyclonedx+json; version=1.6', spdx: 'application/spdx+json', syft: 'application/json',
+  cyclonedx: 'application/vnd.cyclonedx+json; version=1.6',
+  spdx: 'application/spdx+json',
+  syft: 'application/json',
 }
 
 /** SBOMs of images in several formats, made of the one that is kept. */
@@ -44,7 +46,8 @@ export class ImageSbomsService {
     if (catalogue === null) throw new PharosError('not-found', 'No SBOM of this image is kept.')
     const subject = { digest: image.digest, name: image.references[0] ?? image.digest, createdAt: catalogue.createdAt }
     return {
-      version: [catalogue.id, catalogue.createdAt.toISOString(), subject.name, format], mediaType: mediaTypes[format],
+      version: [catalogue.id, catalogue.createdAt.toISOString(), subject.name, format],
+      mediaType: mediaTypes[format],
       read: async () => (format === 'syft' ? this.stream(catalogue) : this.convert(catalogue, format, subject)),
     }
   }

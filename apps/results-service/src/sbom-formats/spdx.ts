@@ -13,22 +13,41 @@ export function spdxOf(document: SyftDocument, subject: SbomSubject): object {
   const extracted = new Map<string, string>()
   const packages = artifacts.map((artifact) => packageOf(artifact, extracted))
   const root = {
-    SPDXID: rootId, name: subject.name, versionInfo: subject.digest, downloadLocation: unknown, filesAnalyzed: false, licenseConcluded: unknown, licenseDeclared: unknown,
-    copyrightText: unknown, supplier: unknown, primaryPackagePurpose: 'CONTAINER',
-    checksums: [{ algorithm: subject.digest.startsWith('sha512:') ? 'SHA512' : 'SHA256', checksumValue: subject.digest.replace(/^sha\d+:/, '') }],
+    SPDXID: rootId,
+    name: subject.name,
+    versionInfo: subject.digest,
+    downloadLocation: unknown,
+    filesAnalyzed: false,
+    licenseConcluded: unknown,
+    licenseDeclared: unknown,
+    copyrightText: unknown,
+    supplier: unknown,
+    primaryPackagePurpose: 'CONTAINER',
+    checksums: [
+      { algorithm: subject.digest.startsWith('sha512:') ? 'SHA512' : 'SHA256', checksumValue: subject.digest.replace(/^sha\d+:/, '') },
+    ],
   }
   const dependencies = [...dependenciesOf(document)].flatMap(([dependent, of]) =>
-    [...of].map((dependency) => ({ spdxElementId: idOf(dependency), relationshipType: 'DEPENDENCY_OF', relatedSpdxElement: idOf(dependent) })),
+    [...of].map((dependency) => ({
+      spdxElementId: idOf(dependency),
+      relationshipType: 'DEPENDENCY_OF',
+      relatedSpdxElement: idOf(dependent),
+    })),
   )
   return {
-    spdxVersion: 'SPDX-2.3', dataLicense: 'CC0-1.0', SPDXID: documentId, name: subject.name,
+    spdxVersion: 'SPDX-2.3',
+    dataLicense: 'CC0-1.0',
+    SPDXID: documentId,
+    name: subject.name,
     documentNamespace: `https://pharos.dev/spdx/${subject.digest.replace(':', '-')}-${contentHash(subject.digest, subject.createdAt)}`,
     creationInfo: {
       created: subject.createdAt.toISOString().replace(/\.\d+Z$/, 'Z'),
       creators: [`Tool: ${document.descriptor?.name ?? 'syft'}-${document.descriptor?.version ?? ''}`, 'Tool: pharos'],
     },
     packages: [root, ...packages],
-    ...(extracted.size === 0 ? {} : { hasExtractedLicensingInfos: [...extracted].map(([licenseId, text]) => ({ licenseId, name: text, extractedText: text })) }),
+    ...(extracted.size === 0
+      ? {}
+      : { hasExtractedLicensingInfos: [...extracted].map(([licenseId, text]) => ({ licenseId, name: text, extractedText: text })) }),
     relationships: [
       { spdxElementId: documentId, relationshipType: 'DESCRIBES', relatedSpdxElement: rootId },
       ...artifacts.map(({ id }) => ({ spdxElementId: rootId, relationshipType: 'CONTAINS', relatedSpdxElement: idOf(id) })),
@@ -46,9 +65,24 @@ function packageOf(artifact: SyftArtifact, extracted: Map<string, string>): obje
     ...(artifact.cpes ?? []).map((cpe) => ({ referenceCategory: 'SECURITY', referenceType: 'cpe23Type', referenceLocator: cpe })),
   ]
   return {
-    SPDXID: idOf(artifact.id), name: artifact.name.replace(control, ' '), ...(artifact.version === '' ? {} : { versionInfo: artifact.version.replace(control, ' ') }), downloadLocation: unknown, filesAnalyzed: false,
-    licenseConcluded: unknown, licenseDeclared: licenseOf(artifact, extracted), copyrightText: unknown, supplier: unknown,
-    ...(artifact.foundBy === '' ? {} : { sourceInfo: `acquired package info by ${artifact.foundBy}: ${(artifact.locations ?? []).map(({ path }) => path).join(', ')}`.replace(control, ' ') }),
+    SPDXID: idOf(artifact.id),
+    name: artifact.name.replace(control, ' '),
+    ...(artifact.version === '' ? {} : { versionInfo: artifact.version.replace(control, ' ') }),
+    downloadLocation: unknown,
+    filesAnalyzed: false,
+    licenseConcluded: unknown,
+    licenseDeclared: licenseOf(artifact, extracted),
+    copyrightText: unknown,
+    supplier: unknown,
+    ...(artifact.foundBy === ''
+      ? {}
+      : {
+          sourceInfo:
+            `acquired package info by ${artifact.foundBy}: ${(artifact.locations ?? []).map(({ path }) => path).join(', ')}`.replace(
+              control,
+              ' ',
+            ),
+        }),
     ...(references.length === 0 ? {} : { externalRefs: references }),
   }
 }

@@ -5,12 +5,22 @@ const License = z.object({ value: z.string().default(''), spdxExpression: z.stri
 
 /** What the conversions need of Syft's JSON; everything else is let pass. */
 export const SyftDocument = z.object({
-  artifacts: z.array(z.object({
-    id: z.string(), name: z.string(), version: z.string().default(''), type: z.string().default(''), foundBy: z.string().default(''), language: z.string().default(''), purl: z.string().default(''),
-    locations: z.array(z.object({ path: z.string().default(''), layerID: z.string().optional() })).nullish(),
-    licenses: z.array(z.union([License, z.string().transform((value) => ({ value, spdxExpression: '' }))])).nullish(),
-    cpes: z.array(z.union([z.string(), z.object({ cpe: z.string() }).transform(({ cpe }) => cpe)])).nullish(),
-  })).nullish(),
+  artifacts: z
+    .array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        version: z.string().default(''),
+        type: z.string().default(''),
+        foundBy: z.string().default(''),
+        language: z.string().default(''),
+        purl: z.string().default(''),
+        locations: z.array(z.object({ path: z.string().default(''), layerID: z.string().optional() })).nullish(),
+        licenses: z.array(z.union([License, z.string().transform((value) => ({ value, spdxExpression: '' }))])).nullish(),
+        cpes: z.array(z.union([z.string(), z.object({ cpe: z.string() }).transform(({ cpe }) => cpe)])).nullish(),
+      }),
+    )
+    .nullish(),
   artifactRelationships: z.array(z.object({ parent: z.string(), child: z.string(), type: z.string() })).nullish(),
   distro: z.object({ id: z.string().optional(), versionID: z.string().optional(), prettyName: z.string().optional() }).nullish(),
   descriptor: z.object({ name: z.string().default('syft'), version: z.string().default('') }).nullish(),

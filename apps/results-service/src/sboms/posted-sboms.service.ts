@@ -36,10 +36,17 @@ export class PostedSbomsService {
     const body = await compress(bytes)
     const [row] = await this.database.inTransaction(async (tx) => {
       await this.sboms.insert(tx, { digest, name, format, body, sizeBytes: bytes.length })
-      return this.submission.submitMany(tx, [{
-        image: `sbom:${digest}`, repository, engines: this.configuration.scans.defaultEngines as readonly EngineName[],
-        priority: 'interactive', cause: 'submit', sbomDigest: digest, submittedBy: principal.id,
-      }])
+      return this.submission.submitMany(tx, [
+        {
+          image: `sbom:${digest}`,
+          repository,
+          engines: this.configuration.scans.defaultEngines as readonly EngineName[],
+          priority: 'interactive',
+          cause: 'submit',
+          sbomDigest: digest,
+          submittedBy: principal.id,
+        },
+      ])
     })
     if (row === undefined) throw new PharosError('internal-error', 'The task was not stored.')
     return toScanTask(row)

@@ -10,7 +10,15 @@ describe('sbomFormatOf', () => {
     expect(sbomFormatOf(document)).toBe(format)
   })
 
-  it.each([[null], [[]], ['x'], [{}], [{ bomFormat: 'CycloneDX' }], [{ spdxVersion: 'SPDX-3.0', SPDXID: 'x' }], [{ artifacts: {}, schema: {} }]])('refuses %j', (document) => {
+  it.each([
+    [null],
+    [[]],
+    ['x'],
+    [{}],
+    [{ bomFormat: 'CycloneDX' }],
+    [{ spdxVersion: 'SPDX-3.0', SPDXID: 'x' }],
+    [{ artifacts: {}, schema: {} }],
+  ])('refuses %j', (document) => {
     expect(() => sbomFormatOf(document)).toThrow(expect.objectContaining({ code: 'sbom-invalid' }))
   })
 })

@@ -13,5 +13,8 @@ export function sbomFormatOf(document: unknown): SbomFormat {
     if (bomFormat === 'CycloneDX' && typeof specVersion === 'string') return 'cyclonedx'
     if (typeof spdxVersion === 'string' && spdxVersion.startsWith('SPDX-2') && typeof SPDXID === 'string') return 'spdx'
   }
-  throw new PharosError('sbom-invalid', 'The document is neither Syft JSON, nor CycloneDX JSON (bomFormat, specVersion), nor SPDX 2 JSON (spdxVersion, SPDXID).')
+  throw new PharosError(
+    'sbom-invalid',
+    'The document is neither Syft JSON, nor CycloneDX JSON (bomFormat, specVersion), nor SPDX 2 JSON (spdxVersion, SPDXID).',
+  )
 }

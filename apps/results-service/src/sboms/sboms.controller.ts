@@ -20,7 +20,11 @@ export class SbomsController {
   @Post()
   @RawBody()
   @HttpCode(202)
-  async post(@StreamBody({ limitBytes }) body: Readable, @ValidQuery(SbomName) { name }: SbomName, @CurrentPrincipal() principal: Principal) {
+  async post(
+    @StreamBody({ limitBytes }) body: Readable,
+    @ValidQuery(SbomName) { name }: SbomName,
+    @CurrentPrincipal() principal: Principal,
+  ) {
     return this.sboms.post(await text(body), name, principal)
   }
 }

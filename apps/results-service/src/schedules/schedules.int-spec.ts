@@ -8,11 +8,14 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 beforeEach(async () => {
-  await app.query(`update schedule set next_run_at = now() + interval '1 hour', lease_until = null, lease_token_hash = null, is_paused = false where kind <> 'watch'`)
+  await app.query(
+    `update schedule set next_run_at = now() + interval '1 hour', lease_until = null, lease_token_hash = null, is_paused = false where kind <> 'watch'`,
+  )
   await app.query('delete from watch')
 })
 
-const scheduler = (url: string, payload: object) => app.request({ service: 'scheduler', method: 'POST', url: `/internal/v1/schedules${url}`, payload })
+const scheduler = (url: string, payload: object) =>
+  app.request({ service: 'scheduler', method: 'POST', url: `/internal/v1/schedules${url}`, payload })
 async function claim(kinds: Schedule['kind'][], schedulerId = 's1'): Promise<ClaimedSchedule[]> {
   return ((await scheduler('/claim', { schedulerId, kinds })).body as { items: ClaimedSchedule[] }).items
 }
@@ -21,7 +24,11 @@ const patch = (id: string, payload: object) => app.request({ principal: admin, m
 describe('schedules', () => {
   it('are there from the start', async () => {
     const { body } = await app.request({ principal: admin, method: 'GET', url: '/api/v1/schedules' })
-    expect((body as { items: Schedule[] }).items.map(({ id, everySeconds }) => [id, everySeconds])).toEqual([['database-update', 3600], ['expiry', 3600], ['rescan', 86_400]])
+    expect((body as { items: Schedule[] }).items.map(({ id, everySeconds }) => [id, everySeconds])).toEqual([
+      ['database-update', 3600],
+      ['expiry', 3600],
+      ['rescan', 86_400],
+    ])
   })
 
   it('go to one of the schedulers that claim at once', async () => {
@@ -33,9 +40,14 @@ describe('schedules', () => {
   it('end with an outcome under their lease token alone, and are due again after their interval', async () => {
     await patch('expiry', { runNow: true })
     const [held] = await claim(['expiry'])
-    expect(await scheduler('/expiry/finish', { leaseToken: 'forged', outcome: 'x' })).toMatchObject({ status: 409, body: { code: 'attempt-superseded' } })
+    expect(await scheduler('/expiry/finish', { leaseToken: 'forged', outcome: 'x' })).toMatchObject({
+      status: 409,
+      body: { code: 'attempt-superseded' },
+    })
     expect(await scheduler('/expiry/finish', { leaseToken: held!.leaseToken, outcome: '3 removed' })).toMatchObject({ status: 204 })
-    const rows = await app.query(`select last_outcome, lease_until, next_run_at > now() + interval '50 minutes' as is_later from schedule where id = 'expiry'`)
+    const rows = await app.query(
+      `select last_outcome, lease_until, next_run_at > now() + interval '50 minutes' as is_later from schedule where id = 'expiry'`,
+    )
     expect(rows).toEqual([{ last_outcome: '3 removed', lease_until: null, is_later: true }])
     expect(await claim(['expiry'])).toEqual([])
   })
@@ -64,7 +76,10 @@ describe('schedules', () => {
   })
 
   it('of the databases run now when somebody asks for an update', async () => {
-    expect(await app.request({ principal: admin, method: 'POST', url: '/api/v1/databases/-/update' })).toMatchObject({ status: 202, body: { affected: 1 } })
+    expect(await app.request({ principal: admin, method: 'POST', url: '/api/v1/databases/-/update' })).toMatchObject({
+      status: 202,
+      body: { affected: 1 },
+    })
     expect(await claim(['database-update'])).toHaveLength(1)
   })
 })
@@ -72,7 +87,14 @@ describe('schedules', () => {
 describe('watches', () => {
   const digest = (number: number) => `sha256:${String(number).padStart(64, '0')}`
   async function createWatch(): Promise<Watch> {
-    return (await app.request({ principal: admin, method: 'POST', url: '/api/v1/watches', payload: { repository: 'registry.example/team-a/shop', tags: ['v*'] } })).body as Watch
+    return (
+      await app.request({
+        principal: admin,
+        method: 'POST',
+        url: '/api/v1/watches',
+        payload: { repository: 'registry.example/team-a/shop', tags: ['v*'] },
+      })
+    ).body as Watch
   }
 
   it('are claimed with the access to their registry, and make tasks of new digests once', async () => {
@@ -85,12 +107,24 @@ describe('watches', () => {
       await scheduler(`/${held!.schedule.id}/finish`, { leaseToken: held!.leaseToken, outcome: 'ok' })
       return answer.body
     }
-    expect(await observe([{ tag: 'v1', digest: digest(1) }, { tag: 'v2', digest: digest(2) }])).toEqual({ newTasks: 2 })
-    expect(await observe([{ tag: 'v1', digest: digest(1) }, { tag: 'v2', digest: digest(3) }])).toEqual({ newTasks: 1 })
+    expect(
+      await observe([
+        { tag: 'v1', digest: digest(1) },
+        { tag: 'v2', digest: digest(2) },
+      ]),
+    ).toEqual({ newTasks: 2 })
+    expect(
+      await observe([
+        { tag: 'v1', digest: digest(1) },
+        { tag: 'v2', digest: digest(3) },
+      ]),
+    ).toEqual({ newTasks: 1 })
     const tasks = await app.query(`select image, priority, cause from scan_task where cause = 'watch' order by id`)
     expect(tasks.at(-1)).toEqual({ image: `registry.example/team-a/shop:v2@${digest(3)}`, priority: 'background', cause: 'watch' })
     expect(await observe([{ tag: 'v2', digest: digest(3) }], ['v1'])).toEqual({ newTasks: 0 })
-    expect(await app.query(`select body from event where body ->> 'type' = 'image.deleted-from-registry'`)).toEqual([{ body: { type: 'image.deleted-from-registry', digest: digest(1) } }])
+    expect(await app.query(`select body from event where body ->> 'type' = 'image.deleted-from-registry'`)).toEqual([
+      { body: { type: 'image.deleted-from-registry', digest: digest(1) } },
+    ])
     expect(await app.query('select tag from watch_tag where watch_id = $1 and missing_at is not null', [watch.id])).toEqual([{ tag: 'v1' }])
   })
 
@@ -98,7 +132,12 @@ describe('watches', () => {
     const watch = await createWatch()
     await app.query(`update schedule set next_run_at = now() + interval '1 hour' where watch_id = $1`, [watch.id])
     const notify = (authorization: string, id = watch.id) =>
-      app.request({ method: 'POST', url: `/api/v1/watches/${id}/notifications`, payload: { events: [] }, headers: { 'x-pharos-notification-authorization': authorization } })
+      app.request({
+        method: 'POST',
+        url: `/api/v1/watches/${id}/notifications`,
+        payload: { events: [] },
+        headers: { 'x-pharos-notification-authorization': authorization },
+      })
     expect(await notify('Bearer wrong')).toMatchObject({ status: 401, body: { code: 'unauthenticated' } })
     expect(await notify('Bearer ', 'unknown')).toMatchObject({ status: 401 })
     expect(await claim(['watch'])).toEqual([])
@@ -110,7 +149,8 @@ describe('watches', () => {
 
   it('are seen within the scope alone', async () => {
     await createWatch()
-    const list = async (principal: typeof admin) => ((await app.request({ principal, method: 'GET', url: '/api/v1/watches' })).body as { items: Watch[] }).items
+    const list = async (principal: typeof admin) =>
+      ((await app.request({ principal, method: 'GET', url: '/api/v1/watches' })).body as { items: Watch[] }).items
     expect(await list(scoped('registry.example/team-b/*'))).toEqual([])
     expect(await list(scoped('registry.example/team-a/*'))).toHaveLength(1)
   })

@@ -5,5 +5,9 @@ import { SchedulesController } from './schedules.controller.js'
 import { SchedulesRepository } from './schedules.repository.js'
 import { SchedulesService } from './schedules.service.js'
 
-@Module({ imports: [WatchesModule], controllers: [SchedulesController, ScheduleClaimsController], providers: [SchedulesService, SchedulesRepository] })
+@Module({
+  imports: [WatchesModule],
+  controllers: [SchedulesController, ScheduleClaimsController],
+  providers: [SchedulesService, SchedulesRepository],
+})
 export class SchedulesModule {}

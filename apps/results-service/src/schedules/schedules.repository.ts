@@ -34,7 +34,10 @@ export class SchedulesRepository {
    * Takes due schedules that nobody holds, and those whose holder died: each goes to one caller. The next run is set at once,
    * so that a run asked for meanwhile (`next_run_at = now()`) is not lost when this one ends.
    */
-  claim(tx: Transaction, claim: { kinds: readonly string[]; limit: number; tokenHash: Buffer; by: string; leaseMs: number }): Promise<ClaimedRow[]> {
+  claim(
+    tx: Transaction,
+    claim: { kinds: readonly string[]; limit: number; tokenHash: Buffer; by: string; leaseMs: number },
+  ): Promise<ClaimedRow[]> {
     return rows(
       tx,
       `with due as (
@@ -52,7 +55,11 @@ export class SchedulesRepository {
 
   /** A schedule that the holder of this token runs, locked; null for anybody else and when the lease has gone to another. */
   lockHeld(tx: Transaction, id: string, tokenHash: Buffer): Promise<ScheduleRow | null> {
-    return oneRow(tx, `select ${columns} from schedule s where s.id = $1 and s.lease_token_hash = $2 and s.lease_until is not null for update`, [id, tokenHash])
+    return oneRow(
+      tx,
+      `select ${columns} from schedule s where s.id = $1 and s.lease_token_hash = $2 and s.lease_until is not null for update`,
+      [id, tokenHash],
+    )
   }
 
   /** Ends a run. `nextInMs` overrides the interval once, unless an earlier run was asked for meanwhile. */
@@ -64,7 +71,11 @@ export class SchedulesRepository {
     )
   }
 
-  patch(tx: Transaction, id: string, patch: { everyMs: number | null; isPaused: boolean | null; runNow: boolean }): Promise<ScheduleRow | null> {
+  patch(
+    tx: Transaction,
+    id: string,
+    patch: { everyMs: number | null; isPaused: boolean | null; runNow: boolean },
+  ): Promise<ScheduleRow | null> {
     return oneRow(
       tx,
       `update schedule s set every_ms = coalesce($2, every_ms), is_paused = coalesce($3, is_paused),
@@ -78,5 +89,4 @@ export class SchedulesRepository {
   runKindNow(tx: Transaction, kind: Schedule['kind']): Promise<number> {
     return affected(tx, 'update schedule set next_run_at = now() where kind = $1', [kind])
   }
-
 }

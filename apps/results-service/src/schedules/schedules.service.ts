@@ -1,5 +1,13 @@
 import { Injectable } from '@nestjs/common'
-import { type ClaimSchedules, type ClaimedSchedule, type FinishSchedule, type PatchSchedule, PharosError, type Principal, type Schedule } from '@pharos/contracts'
+import {
+  type ClaimSchedules,
+  type ClaimedSchedule,
+  type FinishSchedule,
+  type PatchSchedule,
+  PharosError,
+  type Principal,
+  type Schedule,
+} from '@pharos/contracts'
 import type { z } from 'zod'
 import { hashToken, issueToken } from '../attempts/attempt-token.js'
 import { AuditLog } from '../audit/audit-log.js'
@@ -29,7 +37,9 @@ export class SchedulesService {
   patch(id: string, patch: PatchSchedule, principal: Principal): Promise<Schedule> {
     return this.database.inTransaction(async (tx) => {
       const row = await this.schedules.patch(tx, id, {
-        everyMs: patch.everySeconds === undefined ? null : Math.round(patch.everySeconds * 1000), isPaused: patch.isPaused ?? null, runNow: patch.runNow ?? false,
+        everyMs: patch.everySeconds === undefined ? null : Math.round(patch.everySeconds * 1000),
+        isPaused: patch.isPaused ?? null,
+        runNow: patch.runNow ?? false,
       })
       if (row === null) throw new PharosError('not-found', `There is no schedule ${id}.`)
       await this.audit.record(tx, principal, { action: 'schedule.update', subject: id, detail: { ...patch } })
@@ -50,7 +60,13 @@ export class SchedulesService {
   claim(request: z.infer<typeof ClaimSchedules>): Promise<ClaimedSchedule[]> {
     return this.database.inTransaction(async (tx) => {
       const { token, hash } = issueToken()
-      const claimed = await this.schedules.claim(tx, { kinds: request.kinds, limit: request.limit, tokenHash: hash, by: request.schedulerId, leaseMs })
+      const claimed = await this.schedules.claim(tx, {
+        kinds: request.kinds,
+        limit: request.limit,
+        tokenHash: hash,
+        by: request.schedulerId,
+        leaseMs,
+      })
       const items: ClaimedSchedule[] = []
       for (const row of claimed) {
         const watch = row.watchId === null ? null : await this.watches.targetOf(tx, row.watchId)
@@ -67,7 +83,12 @@ export class SchedulesService {
     return this.database.inTransaction(async (tx) => {
       await this.requireHeld(tx, id, request.leaseToken)
       const outcome = request.isFailure ? `failed: ${request.outcome}` : request.outcome
-      await this.schedules.finish(tx, id, outcome.slice(0, 500), request.nextRunInSeconds === undefined ? null : request.nextRunInSeconds * 1000)
+      await this.schedules.finish(
+        tx,
+        id,
+        outcome.slice(0, 500),
+        request.nextRunInSeconds === undefined ? null : request.nextRunInSeconds * 1000,
+      )
     })
   }
 
@@ -82,14 +103,21 @@ export class SchedulesService {
 
   private async requireHeld(tx: Transaction, id: string, leaseToken: string): Promise<ScheduleRow> {
     const row = await this.schedules.lockHeld(tx, id, hashToken(leaseToken))
-    if (row === null) throw new PharosError('attempt-superseded', 'The lease of this schedule has gone to another, or the token is not its own.')
+    if (row === null)
+      throw new PharosError('attempt-superseded', 'The lease of this schedule has gone to another, or the token is not its own.')
     return row
   }
 }
 
 function toSchedule(row: ScheduleRow): Schedule {
   return {
-    id: row.id, kind: row.kind, subject: row.watchId, everySeconds: row.everyMs / 1000, isPaused: row.isPaused,
-    nextRunAt: row.nextRunAt.toISOString(), lastRunAt: row.lastRunAt?.toISOString() ?? null, lastOutcome: row.lastOutcome,
+    id: row.id,
+    kind: row.kind,
+    subject: row.watchId,
+    everySeconds: row.everyMs / 1000,
+    isPaused: row.isPaused,
+    nextRunAt: row.nextRunAt.toISOString(),
+    lastRunAt: row.lastRunAt?.toISOString() ?? null,
+    lastOutcome: row.lastOutcome,
   }
 }

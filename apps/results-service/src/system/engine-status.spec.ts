@@ -6,7 +6,9 @@ describe('engineStatusOf', () => {
     const grype = { engine: 'grype', version: '0.121.2', available: true, reason: null } as const
     const missing = { engine: 'trivy', version: null, available: false, reason: 'not installed' } as const
     expect(engineStatusOf([{ engines: [grype, missing] }, { engines: [grype] }, { engines: [{ ...grype, version: '0.122.0' }] }])).toEqual([
-      { ...grype, workers: 2 }, { ...grype, version: '0.122.0', workers: 1 }, { ...missing, workers: 1 },
+      { ...grype, workers: 2 },
+      { ...grype, version: '0.122.0', workers: 1 },
+      { ...missing, workers: 1 },
     ])
   })
 })

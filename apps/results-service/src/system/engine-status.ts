@@ -9,5 +9,7 @@ export function engineStatusOf(workers: readonly { readonly engines: readonly En
     if (entry === undefined) found.set(key, { engine, version, workers: 1, available, reason })
     else entry.workers += 1
   }
-  return [...found.values()].sort((left, right) => left.engine.localeCompare(right.engine) || Number(right.available) - Number(left.available))
+  return [...found.values()].sort(
+    (left, right) => left.engine.localeCompare(right.engine) || Number(right.available) - Number(left.available),
+  )
 }

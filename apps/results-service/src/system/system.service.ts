@@ -22,16 +22,31 @@ export class SystemService {
   ) {}
 
   async status(): Promise<SystemStatus> {
-    const [workers, queues, databases, counts] = await Promise.all([this.workers.present(), this.queues.list(), this.databases.list({ limit: 50, state: 'active' }), this.system.counts()])
+    const [workers, queues, databases, counts] = await Promise.all([
+      this.workers.present(),
+      this.queues.list(),
+      this.databases.list({ limit: 50, state: 'active' }),
+      this.system.counts(),
+    ])
     return {
       version: productVersion,
       engines: engineStatusOf(workers),
       databases: databases.items.map((database) => {
         const ageMs = database.builtAt === null ? null : this.clock.nowMs() - Date.parse(database.builtAt)
-        return { ...database, ageSeconds: ageMs === null ? null : Math.round(ageMs / 1000), isStale: ageMs !== null && ageMs > this.configuration.scans.databaseMaxAgeMs }
+        return {
+          ...database,
+          ageSeconds: ageMs === null ? null : Math.round(ageMs / 1000),
+          isStale: ageMs !== null && ageMs > this.configuration.scans.databaseMaxAgeMs,
+        }
       }),
       queues,
-      workers: workers.map(({ id, version, slots, busy, lastSeenAt }) => ({ id, version, slots, busy, lastSeenAt: lastSeenAt.toISOString() })),
+      workers: workers.map(({ id, version, slots, busy, lastSeenAt }) => ({
+        id,
+        version,
+        slots,
+        busy,
+        lastSeenAt: lastSeenAt.toISOString(),
+      })),
       counts,
     }
   }

@@ -18,7 +18,8 @@ export function readBatchBody(text: string, mediaType: string): BatchBody {
   }
   const lines = text.split('\n').filter((line) => line.trim() !== '')
   if (lines.length === 0) throw new PharosError('request-invalid', 'The batch has no items.')
-  if (lines.length > itemLimit) throw new PharosError('request-invalid', `A batch has at most ${itemLimit} items; this one has ${lines.length}.`)
+  if (lines.length > itemLimit)
+    throw new PharosError('request-invalid', `A batch has at most ${itemLimit} items; this one has ${lines.length}.`)
   return { items: lines.map(parseLine), cohort: null, priority: null }
 }
 

@@ -15,7 +15,8 @@ export class ScanResultService {
   /** Throws `conflict` while the task has no result, `not-found` when its image was removed. */
   async get(id: string, principal: Principal): Promise<ScanResult> {
     const task = await this.tasks.get(id, principal)
-    if (task.digest === null || (task.state !== 'succeeded' && task.state !== 'partial')) throw new PharosError('conflict', `The task is ${task.state} and has no result.`)
+    if (task.digest === null || (task.state !== 'succeeded' && task.state !== 'partial'))
+      throw new PharosError('conflict', `The task is ${task.state} and has no result.`)
     const result = await this.storage.resultOf(task.digest, visibleRepositories(principal))
     if (result === null) throw new PharosError('not-found', 'The image of this task was removed.')
     return { task, ...result }

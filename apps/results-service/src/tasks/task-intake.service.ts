@@ -31,19 +31,26 @@ export class TaskIntakeService {
   /** Accepts one scan. */
   async submit(body: unknown, idempotencyKey: string | undefined, principal: Principal): Promise<IdempotentAnswer> {
     const task = this.newTask(body, this.defaults('interactive', null), principal)
-    if (idempotencyKey === undefined) return { status: 202, answer: JSON.stringify(toScanTask(await this.submission.submitOne(task))), isReplayed: false }
-    return this.idempotency.run({ principal: principal.id, route: 'submitScan', key: idempotencyKey, body: JSON.stringify(body) }, async (tx) => {
-      const [row] = await this.submission.submitMany(tx, [task])
-      if (row === undefined) throw new PharosError('internal-error', 'The task was not stored.')
-      return { status: 202, body: toScanTask(row) satisfies ScanTask }
-    })
+    if (idempotencyKey === undefined)
+      return { status: 202, answer: JSON.stringify(toScanTask(await this.submission.submitOne(task))), isReplayed: false }
+    return this.idempotency.run(
+      { principal: principal.id, route: 'submitScan', key: idempotencyKey, body: JSON.stringify(body) },
+      async (tx) => {
+        const [row] = await this.submission.submitMany(tx, [task])
+        if (row === undefined) throw new PharosError('internal-error', 'The task was not stored.')
+        return { status: 202, body: toScanTask(row) satisfies ScanTask }
+      },
+    )
   }
 
   /** Accepts what is right in a batch, in one transaction, and says for each item what came of it. */
   async submitBatch(request: BatchRequest, principal: Principal): Promise<IdempotentAnswer> {
     const work = async (tx: Transaction) => ({ status: 202, body: await this.acceptBatch(tx, request, principal) })
     if (request.idempotencyKey !== undefined) {
-      return this.idempotency.run({ principal: principal.id, route: 'submitBatch', key: request.idempotencyKey, body: `${request.mediaType}\n${request.text}` }, work)
+      return this.idempotency.run(
+        { principal: principal.id, route: 'submitBatch', key: request.idempotencyKey, body: `${request.mediaType}\n${request.text}` },
+        work,
+      )
     }
     const { status, body } = await this.database.inTransaction(work)
     return { status, answer: JSON.stringify(body), isReplayed: false }
@@ -63,7 +70,10 @@ export class TaskIntakeService {
         return { index, id: null, state: null, problem: { code, detail } }
       }
     })
-    const inserted = await this.submission.submitMany(tx, accepted.map((entry) => entry.task))
+    const inserted = await this.submission.submitMany(
+      tx,
+      accepted.map((entry) => entry.task),
+    )
     for (const [position, { index }] of accepted.entries()) {
       outcomes[index] = { index, id: inserted[position]?.id ?? null, state: inserted[position]?.state ?? null, problem: null }
     }

@@ -48,17 +48,28 @@ export class TaskLedger {
     const { from, to } = taskTransitions[transition]
     const isEnd = hasEnded(to)
     const parameters: unknown[] = [ids, to, from]
-    const set = ['state = $2', 'version = version + 1', ...assignments(isEnd ? { phase: 'done', detail: null, ...change } : change, parameters)]
+    const set = [
+      'state = $2',
+      'version = version + 1',
+      ...assignments(isEnd ? { phase: 'done', detail: null, ...change } : change, parameters),
+    ]
     if (isEnd) set.push('ended_at = now()', 'next_attempt_at = null')
     if (transition === 'claim') set.push('started_at = coalesce(started_at, now())', 'next_attempt_at = null')
-    if (transition === 'replay') set.push(`started_at = null, ended_at = null, digest = null, run_id = null, failure = null, outcomes = '[]', failures = 0, phase = 'queue'`)
+    if (transition === 'replay')
+      set.push(
+        `started_at = null, ended_at = null, digest = null, run_id = null, failure = null, outcomes = '[]', failures = 0, phase = 'queue'`,
+      )
     if (to === 'queued' && transition !== 'replay') set.push(`phase = 'queue'`)
     const changed = await rows<ChangedTask>(
       tx,
       `update scan_task set ${set.join(', ')} where id = any($1::uuid[]) and state = any($3) returning id, version, state, digest`,
       parameters,
     )
-    if (isEnd) await this.events.append(tx, changed.map((task): EventBody => ({ type: 'scan.ended', taskId: task.id, digest: task.digest, state: task.state })))
+    if (isEnd)
+      await this.events.append(
+        tx,
+        changed.map((task): EventBody => ({ type: 'scan.ended', taskId: task.id, digest: task.digest, state: task.state })),
+      )
     afterCommit(tx, () => {
       this.broadcast.tasksChanged(changed)
       if (isEnd) this.ended.inc({ state: to }, changed.length)
@@ -77,7 +88,12 @@ export class TaskLedger {
   }
 
   /** Notes how far running and waiting tasks have come; only a change counts as one. */
-  async progress(tx: Transaction, selection: { taskId: string; runId: string | null }, phase: ScanPhase, detail: string | null): Promise<void> {
+  async progress(
+    tx: Transaction,
+    selection: { taskId: string; runId: string | null },
+    phase: ScanPhase,
+    detail: string | null,
+  ): Promise<void> {
     const changed = await rows<ChangedTask>(
       tx,
       `update scan_task set phase = $3, detail = $4, version = version + 1

@@ -7,14 +7,42 @@ const defaults = { engines: ['grype'], priority: 'ci', cohort: 'nightly' } as co
 describe('readTaskRequest', () => {
   it('takes a reference alone, with the defaults', () => {
     expect(readTaskRequest('alpine:3.18', defaults)).toEqual({
-      image: 'alpine:3.18', repository: 'docker.io/library/alpine', platform: null, engines: ['grype'], priority: 'ci', cohort: 'nightly',
-      context: null, contextKey: null, maxAgeMs: 0, isForced: false,
+      image: 'alpine:3.18',
+      repository: 'docker.io/library/alpine',
+      platform: null,
+      engines: ['grype'],
+      priority: 'ci',
+      cohort: 'nightly',
+      context: null,
+      contextKey: null,
+      maxAgeMs: 0,
+      isForced: false,
     })
   })
 
   it('prefers what the item says', () => {
-    expect(readTaskRequest({ image: 'registry.example:5000/a/b', platform: 'linux/x86_64', engines: ['trivy', 'grype', 'trivy'].slice(0, 2), priority: 'interactive', cohort: 'x', maxAge: '1h30m', force: true }, defaults))
-      .toMatchObject({ repository: 'registry.example:5000/a/b', platform: 'linux/amd64', engines: ['grype', 'trivy'], priority: 'interactive', cohort: 'x', maxAgeMs: 5_400_000, isForced: true })
+    expect(
+      readTaskRequest(
+        {
+          image: 'registry.example:5000/a/b',
+          platform: 'linux/x86_64',
+          engines: ['trivy', 'grype', 'trivy'].slice(0, 2),
+          priority: 'interactive',
+          cohort: 'x',
+          maxAge: '1h30m',
+          force: true,
+        },
+        defaults,
+      ),
+    ).toMatchObject({
+      repository: 'registry.example:5000/a/b',
+      platform: 'linux/amd64',
+      engines: ['grype', 'trivy'],
+      priority: 'interactive',
+      cohort: 'x',
+      maxAgeMs: 5_400_000,
+      isForced: true,
+    })
   })
 
   it.each<[string, unknown, string]>([
@@ -29,7 +57,11 @@ describe('readTaskRequest', () => {
     ['an unknown key', { image: 'alpine', imagePull: true }, 'request-invalid'],
     ['no image', {}, 'request-invalid'],
     ['a number', 7, 'request-invalid'],
-    ['a context of 101 keys', { image: 'alpine', context: Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`k${index}`, 1])) }, 'request-invalid'],
+    [
+      'a context of 101 keys',
+      { image: 'alpine', context: Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`k${index}`, 1])) },
+      'request-invalid',
+    ],
   ])('refuses %s', (_what, item, code) => {
     expect(() => readTaskRequest(item, defaults)).toThrow(expect.objectContaining({ constructor: PharosError, code }))
   })

@@ -31,7 +31,8 @@ export function readTaskRequest(item: unknown, defaults: TaskDefaults): TaskRequ
   if (!parsed.success) throw refusalOf(item, parsed.error.issues)
   const { data } = parsed
   const reference = parseImageReference(data.image)
-  if (Object.keys(data.context ?? {}).length > contextKeyLimit) throw new PharosError('request-invalid', `A context has at most ${contextKeyLimit} keys.`)
+  if (Object.keys(data.context ?? {}).length > contextKeyLimit)
+    throw new PharosError('request-invalid', `A context has at most ${contextKeyLimit} keys.`)
   return {
     image: data.image,
     repository: `${reference.registry}/${reference.path}`,
@@ -54,10 +55,14 @@ interface Issue {
 function refusalOf(item: unknown, issues: readonly Issue[]): PharosError {
   const [issue] = issues
   const field = String(issue?.path[0] ?? '')
-  const code: ProblemCode = field === 'image' && issue?.path.length === 1 && hasField(item, 'image') ? 'reference-invalid'
-    : field === 'engines' && (issue?.path.length ?? 0) > 1 ? 'engine-unknown'
-      : field === 'platform' ? 'platform-invalid'
-        : 'request-invalid'
+  const code: ProblemCode =
+    field === 'image' && issue?.path.length === 1 && hasField(item, 'image')
+      ? 'reference-invalid'
+      : field === 'engines' && (issue?.path.length ?? 0) > 1
+        ? 'engine-unknown'
+        : field === 'platform'
+          ? 'platform-invalid'
+          : 'request-invalid'
   const known = code === 'engine-unknown' ? ` Engines are ${EngineName.options.join(' and ')}.` : ''
   return new PharosError(code, `${field === '' ? 'The item' : field}: ${issue?.message ?? 'does not fit the contract'}.${known}`)
 }

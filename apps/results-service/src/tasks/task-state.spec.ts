@@ -36,15 +36,17 @@ describe('task state', () => {
   })
 
   it('leaves an ended state by a replay alone, on whatever path', () => {
-    fc.assert(fc.property(fc.array(fc.constantFrom(...transitions), { maxLength: 40 }), (path) => {
-      let state: TaskState = 'queued'
-      for (const transition of path) {
-        const next = nextState(state, transition)
-        if (next === null) continue
-        if (hasEnded(state)) expect(transition).toBe('replay')
-        state = next
-      }
-    }))
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...transitions), { maxLength: 40 }), (path) => {
+        let state: TaskState = 'queued'
+        for (const transition of path) {
+          const next = nextState(state, transition)
+          if (next === null) continue
+          if (hasEnded(state)) expect(transition).toBe('replay')
+          state = next
+        }
+      }),
+    )
   })
 
   it('can be ended from every state that is not ended', () => {

@@ -76,7 +76,10 @@ export class TaskSubmission {
   async submitMany(tx: Transaction, tasks: readonly NewTask[]): Promise<TaskRow[]> {
     if (tasks.length === 0) return []
     const trace = traceOf()
-    const inserted = await this.insert(tx, tasks.map((task, position) => toInput(task, position, trace)))
+    const inserted = await this.insert(
+      tx,
+      tasks.map((task, position) => toInput(task, position, trace)),
+    )
     afterCommit(tx, () => {
       for (const { priority } of tasks) this.submitted.inc({ lane: priority })
       this.relay.wake()
@@ -97,7 +100,10 @@ export class TaskSubmission {
     while (this.pending.length > 0) {
       const group = this.pending.splice(0, groupLimit)
       try {
-        const inserted = await this.insert(this.database.runner, group.map((entry) => entry.task))
+        const inserted = await this.insert(
+          this.database.runner,
+          group.map((entry) => entry.task),
+        )
         for (const [index, entry] of group.entries()) {
           const row = inserted[index]
           if (row === undefined) throw new Error('an inserted task was not returned')
@@ -127,9 +133,23 @@ function traceOf(): TraceCarrier | null {
 
 function toInput(task: NewTask, position: number, trace: TraceCarrier | null): object {
   return {
-    id: newId(), attempt_id: randomUUID(), position,
-    image: task.image, repository: task.repository, platform: task.platform ?? null, engines: task.engines, priority: task.priority, cause: task.cause,
-    cohort: task.cohort ?? null, context: task.context ?? null, context_key: task.contextKey ?? null, max_age_ms: task.maxAgeMs ?? 0, is_forced: task.isForced ?? false,
-    sbom_digest: task.sbomDigest ?? null, known_digest: task.knownDigest ?? null, submitted_by: task.submittedBy, trace,
+    id: newId(),
+    attempt_id: randomUUID(),
+    position,
+    image: task.image,
+    repository: task.repository,
+    platform: task.platform ?? null,
+    engines: task.engines,
+    priority: task.priority,
+    cause: task.cause,
+    cohort: task.cohort ?? null,
+    context: task.context ?? null,
+    context_key: task.contextKey ?? null,
+    max_age_ms: task.maxAgeMs ?? 0,
+    is_forced: task.isForced ?? false,
+    sbom_digest: task.sbomDigest ?? null,
+    known_digest: task.knownDigest ?? null,
+    submitted_by: task.submittedBy,
+    trace,
   }
 }

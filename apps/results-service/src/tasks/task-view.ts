@@ -33,9 +33,25 @@ const text = (at: Date | null) => at?.toISOString() ?? null
 /** A stored task as the API shows it. */
 export function toScanTask(row: TaskRow): ScanTask {
   return {
-    id: row.id, image: row.image, platform: row.platform, engines: row.engines, priority: row.priority, cause: row.cause, cohort: row.cohort,
-    state: row.state, phase: row.phase, detail: row.detail, digest: row.digest, runId: row.runId, attempts: row.attempts,
-    failure: row.failure, outcomes: row.outcomes, submittedAt: row.submittedAt.toISOString(), startedAt: text(row.startedAt),
-    endedAt: text(row.endedAt), nextAttemptAt: text(row.nextAttemptAt), version: row.version,
+    id: row.id,
+    image: row.image,
+    platform: row.platform,
+    engines: row.engines,
+    priority: row.priority,
+    cause: row.cause,
+    cohort: row.cohort,
+    state: row.state,
+    phase: row.phase,
+    detail: row.detail,
+    digest: row.digest,
+    runId: row.runId,
+    attempts: row.attempts,
+    failure: row.failure,
+    outcomes: row.outcomes,
+    submittedAt: row.submittedAt.toISOString(),
+    startedAt: text(row.startedAt),
+    endedAt: text(row.endedAt),
+    nextAttemptAt: text(row.nextAttemptAt),
+    version: row.version,
   }
 }

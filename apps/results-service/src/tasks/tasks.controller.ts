@@ -26,15 +26,23 @@ export class TasksController {
   ) {}
 
   @Post()
-  async submit(@Body() body: unknown, @Headers('idempotency-key') key: string | undefined, @CurrentPrincipal() principal: Principal, @Res() reply: FastifyReply) {
+  async submit(
+    @Body() body: unknown,
+    @Headers('idempotency-key') key: string | undefined,
+    @CurrentPrincipal() principal: Principal,
+    @Res() reply: FastifyReply,
+  ) {
     await send(reply, await this.intake.submit(body, key, principal))
   }
 
   @Post('-/batch')
   @RawBody()
   async submitBatch(
-    @StreamBody({ limitBytes: batchLimitBytes }) body: Readable, @Headers('content-type') mediaType: string, @Headers('idempotency-key') idempotencyKey: string | undefined,
-    @CurrentPrincipal() principal: Principal, @Res() reply: FastifyReply,
+    @StreamBody({ limitBytes: batchLimitBytes }) body: Readable,
+    @Headers('content-type') mediaType: string,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
+    @CurrentPrincipal() principal: Principal,
+    @Res() reply: FastifyReply,
   ) {
     await send(reply, await this.intake.submitBatch({ text: await text(body), mediaType, idempotencyKey }, principal))
   }

@@ -59,7 +59,10 @@ export class TasksRepository {
   }
 
   /** Ids of the tasks that a selection means, locked in the order of their ids. */
-  async lockSelected(tx: Transaction, filter: TaskSelectionFilter): Promise<{ id: string; image: string; platform: string | null; digest: string | null }[]> {
+  async lockSelected(
+    tx: Transaction,
+    filter: TaskSelectionFilter,
+  ): Promise<{ id: string; image: string; platform: string | null; digest: string | null }[]> {
     return rows(
       tx,
       `select t.id, t.image, t.platform, t.digest from scan_task t
@@ -86,7 +89,11 @@ export class TasksRepository {
 
   /** Tasks of a cohort that wait for a worker. */
   async countWaiting(tx: Transaction, cohort: string): Promise<number> {
-    const row = await oneRow<{ count: number }>(tx, `select count(*)::int as count from scan_task where cohort = $1 and state in ('queued', 'retrying')`, [cohort])
+    const row = await oneRow<{ count: number }>(
+      tx,
+      `select count(*)::int as count from scan_task where cohort = $1 and state in ('queued', 'retrying')`,
+      [cohort],
+    )
     return row?.count ?? 0
   }
 

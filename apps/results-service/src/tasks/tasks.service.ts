@@ -36,8 +36,14 @@ export class TasksService {
     const list = { list: 'scans', sort: JSON.stringify([state, image, digest, cohort, priority]) }
     const [before] = decodeCursor(list, cursor, 1) ?? [null]
     const found = await this.tasks.list({
-      visible: visibleRepositories(principal), states: statesOf(state), image: image ?? null, digest: digest ?? null, cohort: cohort ?? null, priority: priority ?? null,
-      before: before === null || before === undefined ? null : String(before), limit: limit + 1,
+      visible: visibleRepositories(principal),
+      states: statesOf(state),
+      image: image ?? null,
+      digest: digest ?? null,
+      cohort: cohort ?? null,
+      priority: priority ?? null,
+      before: before === null || before === undefined ? null : String(before),
+      limit: limit + 1,
     })
     return pageOfRows(list, found, limit, (row) => [row.id], toScanTask)
   }
@@ -53,7 +59,8 @@ export class TasksService {
   }
 
   async cancelMany(selection: TaskSelection, principal: Principal): Promise<number> {
-    if (selection.state !== undefined) throw new PharosError('request-invalid', 'Only tasks that have not ended are cancelled; name a cohort or ids, no state.')
+    if (selection.state !== undefined)
+      throw new PharosError('request-invalid', 'Only tasks that have not ended are cancelled; name a cohort or ids, no state.')
     return this.database.inTransaction(async (tx) => {
       const affected = await this.cancelAll(tx, { ids: selection.ids ?? null, cohort: selection.cohort ?? null }, principal)
       await this.audit.record(tx, principal, { action: 'scan.cancel-many', subject: selection.cohort ?? 'ids', detail: { affected } })
@@ -66,12 +73,30 @@ export class TasksService {
     return this.database.inTransaction(async (tx) => {
       const states = selection.state === undefined ? replayableStates : [selection.state]
       const found = await this.tasks.lockSelected(tx, {
-        visible: visibleRepositories(principal), cohort: selection.cohort ?? null, states, ids: selection.ids ?? null, limit: selectionLimit,
+        visible: visibleRepositories(principal),
+        cohort: selection.cohort ?? null,
+        states,
+        ids: selection.ids ?? null,
+        limit: selectionLimit,
       })
-      await this.tasks.forgetCrashes(tx, found.flatMap((task) => [`${task.image} ${task.platform ?? ''}`, ...(task.digest === null ? [] : [task.digest])]))
-      const replayed = await this.ledger.transition(tx, 'replay', found.map((task) => task.id))
-      await this.ledger.nextAttempt(tx, replayed.map((task) => task.id))
-      await this.audit.record(tx, principal, { action: 'scan.replay', subject: selection.cohort ?? selection.state ?? 'ids', detail: { affected: replayed.length } })
+      await this.tasks.forgetCrashes(
+        tx,
+        found.flatMap((task) => [`${task.image} ${task.platform ?? ''}`, ...(task.digest === null ? [] : [task.digest])]),
+      )
+      const replayed = await this.ledger.transition(
+        tx,
+        'replay',
+        found.map((task) => task.id),
+      )
+      await this.ledger.nextAttempt(
+        tx,
+        replayed.map((task) => task.id),
+      )
+      await this.audit.record(tx, principal, {
+        action: 'scan.replay',
+        subject: selection.cohort ?? selection.state ?? 'ids',
+        detail: { affected: replayed.length },
+      })
       return replayed.length
     })
   }
@@ -87,13 +112,33 @@ export class TasksService {
     })
   }
 
-  private async cancelAll(tx: Transaction, which: { ids: readonly string[] | null; cohort: string | null }, principal: Principal): Promise<number> {
-    const found = await this.tasks.lockSelected(tx, { visible: visibleRepositories(principal), cohort: which.cohort, states: liveStates, ids: which.ids, limit: selectionLimit })
-    const cancelled = (await this.ledger.transition(tx, 'cancel', found.map((task) => task.id), { failure: { code: 'cancelled', detail: `Cancelled by ${principal.name}.` } })).map((task) => task.id)
+  private async cancelAll(
+    tx: Transaction,
+    which: { ids: readonly string[] | null; cohort: string | null },
+    principal: Principal,
+  ): Promise<number> {
+    const found = await this.tasks.lockSelected(tx, {
+      visible: visibleRepositories(principal),
+      cohort: which.cohort,
+      states: liveStates,
+      ids: which.ids,
+      limit: selectionLimit,
+    })
+    const cancelled = (
+      await this.ledger.transition(
+        tx,
+        'cancel',
+        found.map((task) => task.id),
+        { failure: { code: 'cancelled', detail: `Cancelled by ${principal.name}.` } },
+      )
+    ).map((task) => task.id)
     await this.ledger.withdraw(tx, cancelled)
     // A worker that holds an attempt goes on for the followers, or is told to stop when it next reports progress.
     const held = new Set(await this.tasks.heldByWorker(tx, cancelled))
-    await this.runs.leave(tx, cancelled.filter((id) => !held.has(id)))
+    await this.runs.leave(
+      tx,
+      cancelled.filter((id) => !held.has(id)),
+    )
     return cancelled.length
   }
 }
@@ -102,7 +147,11 @@ function statesOf(text: string | undefined): TaskState[] | null {
   if (text === undefined) return null
   return text.split(',').map((name) => {
     const state = TaskState.safeParse(name.trim())
-    if (!state.success) throw new PharosError('filter-invalid', `There is no task state ${JSON.stringify(name.trim())}; states are ${TaskState.options.join(', ')}.`)
+    if (!state.success)
+      throw new PharosError(
+        'filter-invalid',
+        `There is no task state ${JSON.stringify(name.trim())}; states are ${TaskState.options.join(', ')}.`,
+      )
     return state.data
   })
 }

@@ -35,12 +35,19 @@ export class TokensRepository {
 
   /** A token that may be used now. */
   findUsable(sha256: Buffer): Promise<TokenRow | null> {
-    return oneRow(this.database.runner, `select ${columns} from api_token where sha256 = $1 and revoked_at is null and (expires_at is null or expires_at > now())`, [sha256])
+    return oneRow(
+      this.database.runner,
+      `select ${columns} from api_token where sha256 = $1 and revoked_at is null and (expires_at is null or expires_at > now())`,
+      [sha256],
+    )
   }
 
   /** Notes a use, at most once a minute. */
   async noteUse(id: string): Promise<void> {
-    await this.database.runner.query(`update api_token set last_used_at = now() where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')`, [id])
+    await this.database.runner.query(
+      `update api_token set last_used_at = now() where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')`,
+      [id],
+    )
   }
 
   async insert(tx: Transaction, token: TokenRecord): Promise<TokenRow | null> {
@@ -54,7 +61,10 @@ export class TokensRepository {
   /** Stores the token of the configuration: an admin without end, the only one of this name. */
   async putBootstrap(id: string, sha256: Buffer): Promise<void> {
     await this.database.inTransaction(async (tx) => {
-      await tx.query(`update api_token set revoked_at = now() where created_by = 'service:configuration' and id <> $1 and revoked_at is null`, [id])
+      await tx.query(
+        `update api_token set revoked_at = now() where created_by = 'service:configuration' and id <> $1 and revoked_at is null`,
+        [id],
+      )
       await tx.query(
         `insert into api_token (id, name, sha256, roles, created_by) values ($1, 'bootstrap', $2, '{admin}', 'service:configuration')
          on conflict (id) do update set sha256 = excluded.sha256, roles = excluded.roles, repositories = null, revoked_at = null, expires_at = null`,
@@ -72,6 +82,10 @@ export class TokensRepository {
   }
 
   revoke(tx: Transaction, id: string, createdBy: string | null): Promise<number> {
-    return affected(tx, 'update api_token set revoked_at = coalesce(revoked_at, now()) where id = $1 and ($2::text is null or created_by = $2)', [id, createdBy])
+    return affected(
+      tx,
+      'update api_token set revoked_at = coalesce(revoked_at, now()) where id = $1 and ($2::text is null or created_by = $2)',
+      [id, createdBy],
+    )
   }
 }

@@ -29,7 +29,13 @@ export class PasswordVerification {
       const isRight = await isPasswordOf(password, user?.passwordHash ?? nobodysHash)
       if (user === null || !isRight || user.disabledAt !== null) return { principal: null, expiresAt: null }
       return {
-        principal: { id: `user:${user.name}`, name: user.name, kind: 'user', roles: user.roles, scope: { repositories: user.repositories } },
+        principal: {
+          id: `user:${user.name}`,
+          name: user.name,
+          kind: 'user',
+          roles: user.roles,
+          scope: { repositories: user.repositories },
+        },
         expiresAt: new Date(this.clock.nowMs() + answerLifeMs).toISOString(),
       }
     } finally {
@@ -42,7 +48,8 @@ export class PasswordVerification {
       this.running += 1
       return
     }
-    if (this.waiting.length >= waitingLimit) throw new PharosError('too-many-in-flight', 'Too many passwords are being checked.', { retryAfterMs: 1000 })
+    if (this.waiting.length >= waitingLimit)
+      throw new PharosError('too-many-in-flight', 'Too many passwords are being checked.', { retryAfterMs: 1000 })
     await new Promise<void>((resolve) => this.waiting.push(resolve))
   }
 

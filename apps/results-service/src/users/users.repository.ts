@@ -28,7 +28,10 @@ export class UsersRepository {
   }
 
   /** null when the name is taken. */
-  insert(tx: Transaction, user: { name: string; passwordHash: string; roles: readonly Role[]; repositories: readonly string[] | null }): Promise<UserRow | null> {
+  insert(
+    tx: Transaction,
+    user: { name: string; passwordHash: string; roles: readonly Role[]; repositories: readonly string[] | null },
+  ): Promise<UserRow | null> {
     return oneRow(
       tx,
       `insert into app_user (name, password_hash, roles, repositories) values ($1, $2, $3, $4) on conflict (name) do nothing returning ${columns}`,

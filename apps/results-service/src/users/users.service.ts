@@ -25,9 +25,18 @@ export class UsersService {
   async create(request: CreateUser, principal: Principal): Promise<User> {
     const passwordHash = await hashPassword(request.password)
     return this.database.inTransaction(async (tx) => {
-      const row = await this.users.insert(tx, { name: request.name, passwordHash, roles: request.roles, repositories: request.repositories })
+      const row = await this.users.insert(tx, {
+        name: request.name,
+        passwordHash,
+        roles: request.roles,
+        repositories: request.repositories,
+      })
       if (row === null) throw new PharosError('conflict', `There is a user ${request.name} already.`)
-      await this.audit.record(tx, principal, { action: 'user.create', subject: request.name, detail: { roles: request.roles, repositories: request.repositories } })
+      await this.audit.record(tx, principal, {
+        action: 'user.create',
+        subject: request.name,
+        detail: { roles: request.roles, repositories: request.repositories },
+      })
       return toUser(row)
     })
   }
@@ -42,5 +51,11 @@ export class UsersService {
 }
 
 function toUser(row: UserRow): User {
-  return { name: row.name, roles: row.roles, scope: { repositories: row.repositories }, createdAt: row.createdAt.toISOString(), disabledAt: row.disabledAt?.toISOString() ?? null }
+  return {
+    name: row.name,
+    roles: row.roles,
+    scope: { repositories: row.repositories },
+    createdAt: row.createdAt.toISOString(),
+    disabledAt: row.disabledAt?.toISOString() ?? null,
+  }
 }

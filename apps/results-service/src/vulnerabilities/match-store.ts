@@ -38,10 +38,17 @@ export class MatchStore {
    * Makes sure that the matches are stored as given, and returns their ids by `matchKey`. News of another database generation
    * ends the open interval of a match and begins the next; news of the same generation replaces what is stored.
    */
-  async ensure(tx: Transaction, engine: EngineName, generationId: string | null, matches: readonly WantedMatch[]): Promise<Map<string, number>> {
+  async ensure(
+    tx: Transaction,
+    engine: EngineName,
+    generationId: string | null,
+    matches: readonly WantedMatch[],
+  ): Promise<Map<string, number>> {
     const unique = new Map(matches.map((item) => [matchKey(item.packageId, item.vulnerabilityId), item]))
     if (unique.size === 0) return new Map()
-    const wanted = [...unique.values()].map(wantedOf).sort((one, other) => one.packageId - other.packageId || one.vulnerabilityId - other.vulnerabilityId)
+    const wanted = [...unique.values()]
+      .map(wantedOf)
+      .sort((one, other) => one.packageId - other.packageId || one.vulnerabilityId - other.vulnerabilityId)
     const ids = new Map<string, number>()
     const former = wanted.filter((item) => !item.isNewPackage)
     const found = await this.load(tx, engine, generationId, former)
@@ -77,16 +84,26 @@ export class MatchStore {
             where package_id = w.p and vulnerability_id = w.v and engine = $4 and is_open limit 1
          ) m on true`,
       [
-        plainArray(wanted.map(({ packageId }) => packageId)), plainArray(wanted.map(({ vulnerabilityId }) => vulnerabilityId)), plainArray(wanted.map((item) => item.contentHash)),
-        engineCode(engine), generationId,
+        plainArray(wanted.map(({ packageId }) => packageId)),
+        plainArray(wanted.map(({ vulnerabilityId }) => vulnerabilityId)),
+        plainArray(wanted.map((item) => item.contentHash)),
+        engineCode(engine),
+        generationId,
       ],
     )
     const states = row?.standings ?? ''
-    return (row?.ids ?? '').split(',').map((id, position) => ({ id: Number(id), standing: standings[states[position] ?? 'm'] ?? 'missing' }))
+    return (row?.ids ?? '')
+      .split(',')
+      .map((id, position) => ({ id: Number(id), standing: standings[states[position] ?? 'm'] ?? 'missing' }))
   }
 
   /** Returns the ids of the inserted ones by `matchKey`; one that is there already is left out. */
-  private async insert(tx: Transaction, engine: EngineName, generationId: string | null, items: readonly Wanted[]): Promise<[string, number][]> {
+  private async insert(
+    tx: Transaction,
+    engine: EngineName,
+    generationId: string | null,
+    items: readonly Wanted[],
+  ): Promise<[string, number][]> {
     if (items.length === 0) return []
     const [row] = await rows<{ inserted: string | null }>(
       tx,
@@ -98,9 +115,13 @@ export class MatchStore {
        )
        select string_agg(package_id || '/' || vulnerability_id || ' ' || id, ',') as inserted from inserted`,
       [
-        engineCode(engine), generationId,
-        plainArray(items.map(({ packageId }) => packageId)), plainArray(items.map(({ vulnerabilityId }) => vulnerabilityId)),
-        plainArray(items.map(({ match }) => fixStateCode(match.fixState))), plainArray(items.map((item) => item.contentHash)), textArray(items.map(({ body }) => body)),
+        engineCode(engine),
+        generationId,
+        plainArray(items.map(({ packageId }) => packageId)),
+        plainArray(items.map(({ vulnerabilityId }) => vulnerabilityId)),
+        plainArray(items.map(({ match }) => fixStateCode(match.fixState))),
+        plainArray(items.map((item) => item.contentHash)),
+        textArray(items.map(({ body }) => body)),
       ],
     )
     return (row?.inserted ?? '').split(',').flatMap((text): [string, number][] => {
@@ -111,14 +132,22 @@ export class MatchStore {
 
   private async end(tx: Transaction, ids: string, generationId: string | null): Promise<void> {
     await tx.query('select from package_match where id = any ($1::int8[]) order by id for update', [ids])
-    await tx.query('update package_match set is_open = false, until_generation = $2 where id = any ($1::int8[]) and is_open', [ids, generationId])
+    await tx.query('update package_match set is_open = false, until_generation = $2 where id = any ($1::int8[]) and is_open', [
+      ids,
+      generationId,
+    ])
   }
 
   private async replace(tx: Transaction, ids: string, items: readonly Wanted[]): Promise<void> {
     await tx.query('select from package_match where id = any ($1::int8[]) order by id for update', [ids])
     await tx.query(
       `update package_match m set fix_state = f, content_hash = c, body = b::json from unnest($1::int8[], $2::int2[], $3::uuid[], $4::text[]) as t(i, f, c, b) where m.id = t.i`,
-      [ids, plainArray(items.map(({ match }) => fixStateCode(match.fixState))), plainArray(items.map((item) => item.contentHash)), textArray(items.map(({ body }) => body))],
+      [
+        ids,
+        plainArray(items.map(({ match }) => fixStateCode(match.fixState))),
+        plainArray(items.map((item) => item.contentHash)),
+        textArray(items.map(({ body }) => body)),
+      ],
     )
   }
 }

@@ -16,7 +16,9 @@ export class VulnerabilitiesController {
 
   @Get(':id')
   get(
-    @ValidParams(VulnerabilityParams) { id }: z.infer<typeof VulnerabilityParams>, @ValidQuery(PageQuery) query: z.infer<typeof PageQuery>, @CurrentPrincipal() principal: Principal,
+    @ValidParams(VulnerabilityParams) { id }: z.infer<typeof VulnerabilityParams>,
+    @ValidQuery(PageQuery) query: z.infer<typeof PageQuery>,
+    @CurrentPrincipal() principal: Principal,
   ): Promise<VulnerabilityDetail> {
     return this.vulnerabilities.detail(id, query, visibleRepositories(principal))
   }

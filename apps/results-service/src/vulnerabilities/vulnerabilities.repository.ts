@@ -9,12 +9,16 @@ import { vulnerabilityColumns, vulnerabilityJoins, type VulnerabilityRow } from 
 
 /** An image with an open finding of a vulnerability. */
 export interface AffectedImageRow {
-  id: string; digest: string; references: string[]
+  id: string
+  digest: string
+  references: string[]
 }
 
 /** A package that makes an image affected. */
 export interface AffectedPackageRow extends PackageRefRow {
-  image_id: string; engine: number; match_body: { fixVersions: string[] }
+  image_id: string
+  engine: number
+  match_body: { fixVersions: string[] }
 }
 
 /** Reads vulnerabilities and what they affect. */
@@ -40,7 +44,12 @@ export class VulnerabilitiesRepository {
   }
 
   /** Images with an open finding, in the order of their ids. */
-  async affectedImages(vulnerabilityIds: readonly string[], scope: VisibleRepositories, afterImageId: number, limit: number): Promise<AffectedImageRow[]> {
+  async affectedImages(
+    vulnerabilityIds: readonly string[],
+    scope: VisibleRepositories,
+    afterImageId: number,
+    limit: number,
+  ): Promise<AffectedImageRow[]> {
     return rows<AffectedImageRow>(
       this.database.runner,
       `select i.id, i.digest, coalesce((select json_agg(x.name) from (

@@ -25,11 +25,21 @@ export class VulnerabilitiesService {
     const list = { list: 'affected', sort: group.id }
     const [afterImageId = 0] = decodeCursor(list, query.cursor, 1) ?? []
     const images = await this.vulnerabilities.affectedImages(ids, scope, Number(afterImageId), query.limit + 1)
-    const packages = await this.vulnerabilities.affectedPackages(ids, images.map((image) => image.id))
-    const page = pageOfRows(list, images, query.limit, (image) => [image.id], (image) => ({
-      digest: image.digest, references: image.references.map(originalText),
-      packages: packages.filter((row) => row.image_id === image.id).map(affectedPackageOf),
-    }))
+    const packages = await this.vulnerabilities.affectedPackages(
+      ids,
+      images.map((image) => image.id),
+    )
+    const page = pageOfRows(
+      list,
+      images,
+      query.limit,
+      (image) => [image.id],
+      (image) => ({
+        digest: image.digest,
+        references: image.references.map(originalText),
+        packages: packages.filter((row) => row.image_id === image.id).map(affectedPackageOf),
+      }),
+    )
     const canonicalId = originalText(group.canonical_id)
     const aliases = [...new Set(records.flatMap((record) => record.aliases))].filter((alias) => alias !== canonicalId)
     return { id: canonicalId, aliases, records, affects: page.items, nextCursor: page.nextCursor }

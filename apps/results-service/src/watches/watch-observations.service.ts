@@ -27,13 +27,27 @@ export class WatchObservationsService {
     const watch = await this.watches.find(tx, watchId)
     if (watch === null) throw new PharosError('not-found', 'The watch was removed.')
     const changed = await this.watches.observe(tx, watchId, observation.observed)
-    const created = await this.submission.submitMany(tx, changed.flatMap(({ tag, digest }) => watch.platforms.map((platform) => ({
-      image: `${watch.repository}:${tag}@${digest}`, repository: watch.repository, platform, engines: this.configuration.scans.defaultEngines as readonly EngineName[],
-      priority: 'background' as const, cause: 'watch' as const, maxAgeMs: sharedResultAgeMs, submittedBy: watch.createdBy,
-    }))))
+    const created = await this.submission.submitMany(
+      tx,
+      changed.flatMap(({ tag, digest }) =>
+        watch.platforms.map((platform) => ({
+          image: `${watch.repository}:${tag}@${digest}`,
+          repository: watch.repository,
+          platform,
+          engines: this.configuration.scans.defaultEngines as readonly EngineName[],
+          priority: 'background' as const,
+          cause: 'watch' as const,
+          maxAgeMs: sharedResultAgeMs,
+          submittedBy: watch.createdBy,
+        })),
+      ),
+    )
     const deleted = await this.watches.markMissing(tx, watchId, observation.missing)
     await this.storage.markDeletedFromRegistry(tx, deleted)
-    await this.events.append(tx, deleted.map((digest): EventBody => ({ type: 'image.deleted-from-registry', digest })))
+    await this.events.append(
+      tx,
+      deleted.map((digest): EventBody => ({ type: 'image.deleted-from-registry', digest })),
+    )
     await this.watches.setProblem(tx, watchId, observation.problem)
     return created.length
   }

@@ -63,7 +63,11 @@ export class WatchesRepository {
       'insert into watch (id, repository, tags, platforms, every, max_tags, created_by, notification_token_hash) values ($1, $2, $3, $4, $5, $6, $7, $8)',
       [watch.id, watch.repository, watch.tags, watch.platforms, watch.every, watch.maxTags, watch.createdBy, watch.tokenHash],
     )
-    await tx.query(`insert into schedule (id, kind, watch_id, every_ms) values ($1, 'watch', $2, $3)`, [`watch-${watch.id}`, watch.id, watch.everyMs])
+    await tx.query(`insert into schedule (id, kind, watch_id, every_ms) values ($1, 'watch', $2, $3)`, [
+      `watch-${watch.id}`,
+      watch.id,
+      watch.everyMs,
+    ])
   }
 
   remove(tx: Transaction, id: string): Promise<number> {
@@ -71,7 +75,10 @@ export class WatchesRepository {
   }
 
   async tokenHash(id: string): Promise<Buffer | null> {
-    return (await oneRow<{ hash: Buffer }>(this.database.runner, 'select notification_token_hash as hash from watch where id = $1', [id]))?.hash ?? null
+    return (
+      (await oneRow<{ hash: Buffer }>(this.database.runner, 'select notification_token_hash as hash from watch where id = $1', [id]))
+        ?.hash ?? null
+    )
   }
 
   /** Has the tags resolved at once. */
@@ -100,7 +107,11 @@ export class WatchesRepository {
 
   /** Marks tags that the registry no longer has; returns the digests that no tag of any watch of this repository leads to any more. */
   async markMissing(tx: Transaction, watchId: string, tags: readonly string[]): Promise<string[]> {
-    const marked = await rows<{ digest: string }>(tx, 'update watch_tag set missing_at = now() where watch_id = $1 and tag = any ($2) and missing_at is null returning digest', [watchId, tags])
+    const marked = await rows<{ digest: string }>(
+      tx,
+      'update watch_tag set missing_at = now() where watch_id = $1 and tag = any ($2) and missing_at is null returning digest',
+      [watchId, tags],
+    )
     const found = await rows<{ digest: string }>(
       tx,
       `select distinct d.digest from unnest($2::text[]) as d(digest)

@@ -25,7 +25,13 @@ export class WatchesService {
     const list = { list: 'watches', sort: 'id' }
     const [after] = decodeCursor(list, query.cursor, 1) ?? ['']
     const found = await this.watches.list(visibleRepositories(principal), String(after), query.limit + 1)
-    return pageOfRows(list, found, query.limit, (row) => [row.id], (row) => toWatch(row))
+    return pageOfRows(
+      list,
+      found,
+      query.limit,
+      (row) => [row.id],
+      (row) => toWatch(row),
+    )
   }
 
   /** The answer shows the token for push notifications; only its hash is kept. */
@@ -39,7 +45,17 @@ export class WatchesService {
     const id = newId()
     const { token, hash } = issueToken()
     return this.database.inTransaction(async (tx) => {
-      await this.watches.insert(tx, { id, repository, tags: request.tags, platforms, every: request.every, everyMs, maxTags: request.maxTags, createdBy: principal.id, tokenHash: hash })
+      await this.watches.insert(tx, {
+        id,
+        repository,
+        tags: request.tags,
+        platforms,
+        every: request.every,
+        everyMs,
+        maxTags: request.maxTags,
+        createdBy: principal.id,
+        tokenHash: hash,
+      })
       await this.audit.record(tx, principal, { action: 'watch.create', subject: repository, detail: { id } })
       const row = await this.watches.find(tx, id)
       if (row === null) throw new PharosError('internal-error', 'The watch was not stored.')
@@ -60,7 +76,8 @@ export class WatchesService {
   async notify(id: string, token: string | null): Promise<void> {
     const hash = await this.watches.tokenHash(id)
     // An unknown watch and a wrong token answer alike and take alike.
-    if (token === null || !isTokenOf(token, hash ?? hashToken(''))) throw new PharosError('unauthenticated', "Show the watch's own token in the Authorization header.")
+    if (token === null || !isTokenOf(token, hash ?? hashToken('')))
+      throw new PharosError('unauthenticated', "Show the watch's own token in the Authorization header.")
     await this.watches.runNow(id)
   }
 }

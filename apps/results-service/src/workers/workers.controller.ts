@@ -5,7 +5,11 @@ import { z } from 'zod'
 import { WorkersService } from './workers.service.js'
 
 const WorkerHeartbeat = z.object({
-  workerId: z.string().min(1).max(200), version: z.string().max(100), slots: z.int().min(0), busy: z.int().min(0), engines: z.array(EngineCapability).max(20),
+  workerId: z.string().min(1).max(200),
+  version: z.string().max(100),
+  slots: z.int().min(0),
+  busy: z.int().min(0),
+  engines: z.array(EngineCapability).max(20),
 })
 type WorkerHeartbeat = z.infer<typeof WorkerHeartbeat>
 

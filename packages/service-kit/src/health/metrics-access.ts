@@ -12,7 +12,10 @@ export function metricsRefusal(request: FastifyRequest, token: string | undefine
   if (token === undefined) {
     const isDirect = request.headers['x-forwarded-for'] === undefined && request.headers.forwarded === undefined
     if (isDirect && loopback.test(request.socket.remoteAddress ?? '')) return null
-    return new PharosError('unauthenticated', 'Metrics are read from this machine only; configure --metrics-token to read them from elsewhere.')
+    return new PharosError(
+      'unauthenticated',
+      'Metrics are read from this machine only; configure --metrics-token to read them from elsewhere.',
+    )
   }
   const shown = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
   const [given, wanted] = [Buffer.from(shown), Buffer.from(token)]

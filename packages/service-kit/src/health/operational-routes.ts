@@ -41,7 +41,12 @@ export function addOperationalRoutes(
     const refusal = metricsRefusal(request, metricsToken)
     if (refusal !== null) {
       // Beneath Nest there is no filter that would make a problem document of an error.
-      return reply.code(refusal.status).header('www-authenticate', 'Bearer').type('application/problem+json').serializer(String).send(JSON.stringify(refusal.toProblem({ instance: '/metrics' })))
+      return reply
+        .code(refusal.status)
+        .header('www-authenticate', 'Bearer')
+        .type('application/problem+json')
+        .serializer(String)
+        .send(JSON.stringify(refusal.toProblem({ instance: '/metrics' })))
     }
     return reply.type(metrics.registry.contentType).send(await metrics.render())
   })

@@ -10,7 +10,13 @@ import { drain } from './drain.js'
 
 /** Groups that every service has, under these names. */
 export interface BaseConfiguration {
-  readonly http: { readonly host: string; readonly port: number; readonly bodyLimitBytes: number; readonly trustProxy: boolean; readonly metricsToken?: string | undefined }
+  readonly http: {
+    readonly host: string
+    readonly port: number
+    readonly bodyLimitBytes: number
+    readonly trustProxy: boolean
+    readonly metricsToken?: string | undefined
+  }
   readonly logging: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' }
   readonly tracing: { readonly endpoint?: string | undefined; readonly sampleRatio: number }
   readonly shutdown: { readonly graceMs: number; readonly delayMs: number }
@@ -57,7 +63,12 @@ export async function runService<const G extends Readonly<Record<string, Paramet
       module: options.module,
       configuration,
       logger,
-      http: { ...options.http, bodyLimitBytes: base.http.bodyLimitBytes, trustProxy: base.http.trustProxy, metricsToken: base.http.metricsToken },
+      http: {
+        ...options.http,
+        bodyLimitBytes: base.http.bodyLimitBytes,
+        trustProxy: base.http.trustProxy,
+        metricsToken: base.http.metricsToken,
+      },
       ...(prepare === undefined ? {} : { prepare: (fastify: FastifyInstance) => prepare(fastify, configuration) }),
     })
     drainOnSignals(service, base, logger, () => tracing.shutdown())

@@ -40,7 +40,9 @@ export class CreateTasks1790000000000 implements MigrationInterface {
         version int not null default 0
       )`)
     await runner.query('create index scan_task_state on scan_task (state, id desc)')
-    await runner.query(`create index scan_task_lane on scan_task (priority, state, submitted_at) where state in ('queued', 'running', 'retrying', 'quarantined')`)
+    await runner.query(
+      `create index scan_task_lane on scan_task (priority, state, submitted_at) where state in ('queued', 'running', 'retrying', 'quarantined')`,
+    )
     await runner.query('create index scan_task_cohort on scan_task (cohort, id desc) where cohort is not null')
     await runner.query('create index scan_task_digest on scan_task (digest, id desc) where digest is not null')
     await runner.query('create index scan_task_image on scan_task (image text_pattern_ops, id desc)')
@@ -106,10 +108,18 @@ export class CreateTasks1790000000000 implements MigrationInterface {
     await runner.query(`create table redis_epoch (only_row boolean primary key default true check (only_row), epoch uuid not null)`)
     await runner.query(`insert into redis_epoch (epoch) values (gen_random_uuid())`)
 
-    await runner.query(`create table pause (kind text not null check (kind in ('lane', 'cohort')), name text not null, paused_at timestamptz not null default now(), paused_by text not null, primary key (kind, name))`)
-    await runner.query(`create table crash_count (subject text primary key, crashes int not null, last_at timestamptz not null default now())`)
-    await runner.query(`create table posted_sbom (digest text primary key, name text not null, format text not null, body bytea not null, size_bytes bigint not null, created_at timestamptz not null default now())`)
-    await runner.query(`create table worker (id text primary key, version text not null, slots int not null, busy int not null, engines jsonb not null, last_seen_at timestamptz not null default now())`)
+    await runner.query(
+      `create table pause (kind text not null check (kind in ('lane', 'cohort')), name text not null, paused_at timestamptz not null default now(), paused_by text not null, primary key (kind, name))`,
+    )
+    await runner.query(
+      `create table crash_count (subject text primary key, crashes int not null, last_at timestamptz not null default now())`,
+    )
+    await runner.query(
+      `create table posted_sbom (digest text primary key, name text not null, format text not null, body bytea not null, size_bytes bigint not null, created_at timestamptz not null default now())`,
+    )
+    await runner.query(
+      `create table worker (id text primary key, version text not null, slots int not null, busy int not null, engines jsonb not null, last_seen_at timestamptz not null default now())`,
+    )
   }
 
   down(): Promise<void> {

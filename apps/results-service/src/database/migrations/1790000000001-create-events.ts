@@ -13,7 +13,9 @@ export class CreateEvents1790000000001 implements MigrationInterface {
         primary key (xid, id)
       )`)
     await runner.query('create index event_at on event (at)')
-    await runner.query(`create table event_consumer (name text primary key, xid xid8 not null, id bigint not null, updated_at timestamptz not null default now())`)
+    await runner.query(
+      `create table event_consumer (name text primary key, xid xid8 not null, id bigint not null, updated_at timestamptz not null default now())`,
+    )
     await runner.query(`
       create table idempotency_key (
         principal text not null,

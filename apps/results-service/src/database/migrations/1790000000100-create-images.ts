@@ -53,8 +53,12 @@ export class CreateImages1790000000100 implements MigrationInterface {
         since timestamptz not null,
         until timestamptz
       )`)
-    await runner.query(`create unique index image_reference_current on image_reference (repository, tag, platform) where until is null and tag <> ''`)
-    await runner.query(`create unique index image_reference_digest on image_reference (repository, image_id) where until is null and tag = ''`)
+    await runner.query(
+      `create unique index image_reference_current on image_reference (repository, tag, platform) where until is null and tag <> ''`,
+    )
+    await runner.query(
+      `create unique index image_reference_digest on image_reference (repository, image_id) where until is null and tag = ''`,
+    )
     await runner.query('create index image_reference_image on image_reference (image_id)')
     await runner.query('create index image_reference_repository on image_reference (repository text_pattern_ops, tag)')
 
@@ -69,7 +73,9 @@ export class CreateImages1790000000100 implements MigrationInterface {
         created_at timestamptz not null default date_trunc('milliseconds', now()),
         unique (digest, cataloguer, version, configuration)
       )`)
-    await runner.query(`create table catalogue_chunk (key uuid not null, position int not null, bytes bytea not null, primary key (key, position))`)
+    await runner.query(
+      `create table catalogue_chunk (key uuid not null, position int not null, bytes bytea not null, primary key (key, position))`,
+    )
     await runner.query('alter table catalogue_chunk alter column bytes set storage external')
 
     // hash: over the fields that matchers read; the upper 128 bits of a SHA-256.

@@ -25,7 +25,9 @@ export class CreateGenerations1790000000103 implements MigrationInterface {
       )`)
     await runner.query(`create unique index database_generation_active on database_generation (engine) where state = 'active'`)
     await runner.query('create index database_generation_newest on database_generation (id desc)')
-    await runner.query(`create table generation_chunk (key uuid not null, position int not null, bytes bytea not null, primary key (key, position))`)
+    await runner.query(
+      `create table generation_chunk (key uuid not null, position int not null, bytes bytea not null, primary key (key, position))`,
+    )
     await runner.query('alter table generation_chunk alter column bytes set storage external')
   }
 

@@ -39,7 +39,11 @@ export async function createReads() {
   const contextStore = new ContextStore(database)
   const generationStore = new GenerationStore(database, events, { scans: { databaseMaxAgeMs: 120 * 3_600_000 } } as never, inventory.clock)
   return {
-    inventory, catalogues, view, contextStore, generationStore,
+    inventory,
+    catalogues,
+    view,
+    contextStore,
+    generationStore,
     images: new ImagesService(imagesRepository, locator, catalogues, events, audit, database),
     findings: new FindingsService(new FindingsRepository(database), locator),
     packages: new PackagesService(new PackagesRepository(database), locator),
@@ -47,7 +51,8 @@ export async function createReads() {
     contexts: new ContextsService(contextStore, locator),
     sboms: new ImageSbomsService(catalogues, view, database),
     generations: new GenerationsService(new GenerationsRepository(database), generationStore, audit, database),
-    eventBodies: async () => (await inventory.query<{ body: EventBody }>('select body from event order by xid, id')).map(({ body }) => body),
+    eventBodies: async () =>
+      (await inventory.query<{ body: EventBody }>('select body from event order by xid, id')).map(({ body }) => body),
   }
 }
 
