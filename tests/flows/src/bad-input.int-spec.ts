@@ -11,11 +11,13 @@ import {
   freePort,
   type PreparedImage,
   type RegistryFault,
+  readBlob,
   sampleDatabases,
   startRegistry,
   type TestRegistry,
 } from '@pharos/test-kit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import type { ApiRequest } from './harness/gateway-api.js'
 import { hasScanners, importSampleDatabase, type PharosStack, startPharos } from './harness/pharos-stack.js'
 import { familyOf } from './harness/process-list.js'
@@ -59,6 +61,14 @@ const refusals: [string, [string, string, ApiRequest], Problem['code'][]][] = [
   ['an SBOM that is none', ['POST', '/sboms?name=x', { raw: { content: '{"hello": 1}', type: 'application/json' } }], ['sbom-invalid']],
 ]
 
+const Layers = z.object({ layers: z.array(z.object({ digest: z.string() })) })
+
+/** Requests for the first layer of an image, and for nothing else of it. */
+async function firstLayerOf(image: PreparedImage): Promise<RegExp> {
+  const [layer] = Layers.parse(JSON.parse((await readBlob(image.top.blob)).toString())).layers
+  return new RegExp(`GET .*blobs/${layer?.digest ?? 'none'}`)
+}
+
 /** Images that a scan fails on, or not. */
 const images: [string, () => PreparedImage | Promise<PreparedImage>, Problem['code'][]][] = [
   ['a zip bomb', () => buildZipBombImage(), ['image-too-large']],
@@ -70,13 +80,13 @@ const images: [string, () => PreparedImage | Promise<PreparedImage>, Problem['co
 ]
 
 /** What a registry does wrong, where, and how the task ends. */
-const faults: [string, RegExp, RegistryFault, Problem['code'][]][] = [
+const faults: [string, RegExp | 'layer', RegistryFault, Problem['code'][]][] = [
   ['hangs', /manifests/, { kind: 'hang' }, ['registry-timeout']],
   ['closes the connection', /manifests/, { kind: 'reset' }, ['registry-unreachable']],
   ['sends garbage', /manifests/, { kind: 'garbage' }, ['registry-response-invalid', 'media-type-unsupported']],
   ['fails', /manifests/, { kind: 'status', status: 503 }, ['registry-server-error']],
   ['limits requests', /manifests/, { kind: 'status', status: 429, retryAfter: '1' }, ['registry-rate-limited']],
-  ['truncates a layer', /GET .*blobs/, { kind: 'truncate', afterBytes: 5 }, ['image-truncated']],
+  ['truncates a layer', 'layer', { kind: 'truncate', afterBytes: 5 }, ['image-truncated']],
   ['serves a layer with a wrong digest', /GET .*blobs/, { kind: 'corrupt' }, ['image-digest-mismatch']],
   [
     'redirects to an internal address',
@@ -139,8 +149,9 @@ describe.skipIf(!hasScanners)('bad input', () => {
   it.concurrent.each(faults)('a registry that %s ends the task', async (_sentence, match, fault, codes) => {
     const faulty = await startRegistry()
     await allowRegistry(pharos.api, faulty.host)
-    const reference = faulty.add('team/app', '1', (await buildSmallImage()).image)
-    faulty.fail({ match, fault })
+    const { image } = await buildSmallImage()
+    const reference = faulty.add('team/app', '1', image)
+    faulty.fail({ match: match === 'layer' ? await firstLayerOf(image) : match, fault })
     const task = await pharos.api.scan({ image: reference })
     await faulty.close()
     expect(task).toMatchObject({ state: 'failed' })
