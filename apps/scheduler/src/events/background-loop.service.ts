@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { type Clock, InjectClock, InjectConfiguration, PharosLogger } from '@pharos/service-kit'
 import type { SchedulerConfiguration } from '../configuration.js'
 import { CandidateCheckService } from '../databases/candidate-check.service.js'
+import { repeatRounds } from '../rounds/repeat-rounds.js'
 import { EventConsumerService } from './event-consumer.service.js'
 
 /** What is looked at in every round, beside the schedules: candidate databases and new events. */
@@ -30,17 +31,13 @@ export class BackgroundLoopService implements OnApplicationBootstrap, OnModuleDe
     await this.loop
   }
 
-  private async repeat(name: string, work: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
-    const { signal } = this.stopping
-    while (!signal.aborted) {
-      try {
-        await work(signal)
-      } catch (error) {
-        if (!signal.aborted) this.logger.warn('round failed', { round: name, error })
-      }
-      await this.clock.sleep(this.configuration.schedules.claimIntervalMs, signal).catch(() => {
-        // Told to stop; the loop's condition sees it.
-      })
-    }
+  private repeat(name: string, work: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    return repeatRounds({
+      clock: this.clock,
+      intervalMs: this.configuration.schedules.claimIntervalMs,
+      signal: this.stopping.signal,
+      work,
+      onFailure: (error) => this.logger.warn('round failed', { round: name, error }),
+    })
   }
 }

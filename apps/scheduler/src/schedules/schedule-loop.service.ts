@@ -7,6 +7,7 @@ import { DatabaseUpdateService } from '../databases/database-update.service.js'
 import { ExpiryService } from '../expiry/expiry.service.js'
 import { RescanService } from '../rescans/rescan.service.js'
 import { ResultsClient } from '../results/results.client.js'
+import { repeatRounds } from '../rounds/repeat-rounds.js'
 import { WatchService } from '../watches/watch.service.js'
 
 /** Runs one kind of schedule; answers one sentence on what came of it. */
@@ -67,18 +68,15 @@ export class ScheduleLoopService implements OnApplicationBootstrap, OnModuleDest
     await Promise.allSettled(this.running)
   }
 
-  private async run(): Promise<void> {
-    const { claimIntervalMs } = this.tools.configuration.schedules
-    while (!this.stopping.signal.aborted) {
-      try {
-        await this.claim()
-      } catch (error) {
-        this.tools.logger.warn('scheduler claim failed', { error })
-      }
-      await this.tools.clock.sleep(claimIntervalMs, this.stopping.signal).catch(() => {
-        // Told to stop; the loop's condition sees it.
-      })
-    }
+  private run(): Promise<void> {
+    const { clock, configuration, logger } = this.tools
+    return repeatRounds({
+      clock,
+      intervalMs: configuration.schedules.claimIntervalMs,
+      signal: this.stopping.signal,
+      work: () => this.claim(),
+      onFailure: (error) => logger.warn('scheduler claim failed', { error }),
+    })
   }
 
   private async claim(): Promise<void> {
