@@ -19,6 +19,8 @@ export interface LaunchRedisOptions {
   persistence?: 'none' | 'append-only'
   /** The program; by default `redis-server` from PATH. */
   program?: string
+  /** Port on 127.0.0.1 of the server that it copies. */
+  replicaOfPort?: number
 }
 
 /** A Redis that this process started. */
@@ -47,14 +49,10 @@ export async function launchRedis(options: LaunchRedisOptions): Promise<RunningR
     'maxmemory-policy noeviction',
     `dir "${options.directory}"`,
     ...(options.password === undefined ? [] : [`requirepass ${options.password}`]),
+    ...(options.replicaOfPort === undefined ? [] : [`replicaof 127.0.0.1 ${options.replicaOfPort}`]),
   ]
   const logPath = join(options.directory, 'redis.log')
-  const log = openSync(logPath, 'a', 0o600)
-  const child = spawn(program, ['-'], { detached: true, cwd: '/', stdio: ['pipe', log, log] })
-  closeSync(log)
-  await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject))
-  const identity = identifyProcess(child.pid)
-  child.stdin?.end(`${lines.join('\n')}\n`)
+  const identity = await spawnRedis(program, ['-'], logPath, `${lines.join('\n')}\n`)
   const url = `redis://${options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`}127.0.0.1:${port}`
   try {
     await waitForRedis(url, identity, logPath)
@@ -62,8 +60,19 @@ export async function launchRedis(options: LaunchRedisOptions): Promise<RunningR
     await endProcess(identity, 'SIGTERM')
     throw error
   }
-  child.unref()
   return { url, port, identity, stop: (signal = 'SIGTERM') => endProcess(identity, signal, 10_000) }
+}
+
+/** Starts the program in a process group of its own, its output in a log; the configuration goes in on standard input. */
+export async function spawnRedis(program: string, args: string[], logPath: string, configuration: string): Promise<ProcessIdentity> {
+  const log = openSync(logPath, 'a', 0o600)
+  const child = spawn(program, args, { detached: true, cwd: '/', stdio: ['pipe', log, log] })
+  closeSync(log)
+  await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject))
+  const identity = identifyProcess(child.pid)
+  child.stdin?.end(configuration)
+  child.unref()
+  return identity
 }
 
 /** Runs one command on a server over a connection of its own. */
@@ -79,7 +88,8 @@ export async function withRedis<T>(url: string, work: (client: Redis) => Promise
   }
 }
 
-async function waitForRedis(url: string, identity: ProcessIdentity, logPath: string): Promise<void> {
+/** Waits until this process answers at the address. Throws with the end of its log when it died or 20 seconds are over. */
+export async function waitForRedis(url: string, identity: ProcessIdentity, logPath: string): Promise<void> {
   const deadline = Date.now() + 20_000
   for (;;) {
     try {
