@@ -7,6 +7,7 @@ import { CreateImages1790000000100 } from './1790000000100-create-images.js'
 import { CreateVulnerabilities1790000000101 } from './1790000000101-create-vulnerabilities.js'
 import { CreateFindings1790000000102 } from './1790000000102-create-findings.js'
 import { CreateGenerations1790000000103 } from './1790000000103-create-generations.js'
+import { CreateWorkloads1790000000230 } from './1790000000230-create-workloads.js'
 
 /** Every migration, in the order in which they run. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   CreateVulnerabilities1790000000101,
   CreateFindings1790000000102,
   CreateGenerations1790000000103,
+  CreateWorkloads1790000000230,
 ]
