@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { context, propagation, trace } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
@@ -21,9 +22,11 @@ export interface TracingOptions {
 
 /** Tracing that runs. */
 export interface Tracing {
-  /** Sends what is still held and stops. */
+  /** Sends what is still held and stops. Spans that no collector takes within `lastExportMs` are lost; the end of a service waits for nobody. */
   shutdown(): Promise<void>
 }
+
+const lastExportMs = 3000
 
 /**
  * Starts tracing for the process, once. Without an endpoint spans are made, so that trace ids stand in logs and travel by
@@ -41,7 +44,10 @@ export function startTracing(options: TracingOptions): Tracing {
   provider.register()
   return {
     shutdown: async () => {
-      await provider.shutdown()
+      const overdue = new AbortController()
+      const sent = provider.shutdown().catch(() => undefined)
+      await Promise.race([sent, sleep(lastExportMs, undefined, { ref: false, signal: overdue.signal }).catch(() => undefined)])
+      overdue.abort()
       trace.disable()
       context.disable()
       propagation.disable()
