@@ -8,6 +8,7 @@ import { runGoTests } from './lib/go-tests.mjs'
 import { findOrInstallRedis, testKit } from './lib/servers.mjs'
 import { inHome, root } from './lib/places.mjs'
 import { Shutdown } from './lib/shutdown.mjs'
+import { findOrInstall } from './lib/system-packages.mjs'
 import { summaryLine, sumCounts } from './lib/tally.mjs'
 import { say, warn } from './lib/terminal.mjs'
 import { runSuite, suiteDirectories } from './lib/vitest-suites.mjs'
@@ -21,6 +22,8 @@ async function test() {
   await bootstrap()
   describeTools(await obtainTools())
   if (!process.env.REDIS_URL) await findOrInstallRedis()
+  // The reference implementation of a registry, for one suite that is reported as skipped without it.
+  await findOrInstall('docker-registry', { 'apt-get': 'docker-registry' })
   shutdown.add('servers of the tests', endTestServers)
   await (await testKit()).endOrphans()
   useOwnTemporaryFolder()

@@ -1,9 +1,7 @@
 import { mkdirSync } from 'node:fs'
-import { findProgram } from './find-program.mjs'
 import { KeptServer } from './kept-server.mjs'
 import { inHome } from './places.mjs'
-import { runCommand } from './run-command.mjs'
-import { say } from './terminal.mjs'
+import { findOrInstall } from './system-packages.mjs'
 
 /**
  * @typedef {object} RunningServer
@@ -11,14 +9,6 @@ import { say } from './terminal.mjs'
  * @property {string} name
  * @property {() => Promise<void>} stop
  */
-
-/** How to get Redis as a package, by the program that installs packages. */
-const packageManagers = [
-  { program: 'apt-get', prepare: [['update', '-q']], install: ['install', '-y', '-q', '--no-install-recommends', 'redis-server'] },
-  { program: 'apk', prepare: [], install: ['add', '--no-cache', 'redis'] },
-  { program: 'dnf', prepare: [], install: ['install', '-y', '-q', 'redis'] },
-]
-const installTimeoutMs = 180_000
 
 /**
  * The PostgreSQL of this run: an existing one that the environment names, or an embedded one.
@@ -57,17 +47,8 @@ export async function startRedis(record, password) {
 
 /** redis-server on PATH; else the system's package where it can be installed; else one clear sentence. */
 export async function findOrInstallRedis() {
-  const found = findProgram('redis-server')
-  if (found) return found
-  const manager = packageManagers.find(({ program }) => findProgram(program) !== undefined)
-  if (manager && process.getuid?.() === 0) {
-    say(`Redis is missing; installing it with ${manager.program}`)
-    for (const args of [...manager.prepare, manager.install]) {
-      await runCommand(manager.program, args, { timeoutMs: installTimeoutMs, environment: { DEBIAN_FRONTEND: 'noninteractive' } })
-    }
-    const installed = findProgram('redis-server')
-    if (installed) return installed
-  }
+  const program = await findOrInstall('redis-server', { 'apt-get': 'redis-server', apk: 'redis', dnf: 'redis' })
+  if (program) return program
   throw new Error(
     'Redis is missing: install the package "redis-server" (Debian, Ubuntu) or "redis" (Alpine, Fedora, Homebrew), or set REDIS_URL',
   )
