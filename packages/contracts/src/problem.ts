@@ -100,7 +100,8 @@ export const problemDefinitions = {
   cancelled: problem(409, 'The scan was cancelled', 'permanent'),
   'attempt-superseded': problem(409, 'This attempt is no longer the current one'),
   'report-invalid': problem(422, 'The scan report does not fit the contract', 'permanent', 'warn'),
-  'history-expired': problem(410, 'History does not reach back that far'),
+  'horizon-exceeded': problem(410, 'History does not reach back that far'),
+  'cursor-expired': problem(410, 'The cursor is older than the changes that are kept'),
 } as const satisfies Record<string, ProblemDefinition>
 
 /** The stable name of a problem. */
