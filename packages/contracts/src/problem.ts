@@ -123,6 +123,7 @@ export const ProblemPointer = defineSchema(
   z.object({
     pointer: z.string().describe('JSON pointer into the request, e.g. #/body/image or #/query/limit'),
     detail: z.string().describe('What is wrong there and what to do'),
+    position: z.int().min(0).optional().describe('Character of the value at which it goes wrong, counted from 0: of a filter'),
   }),
   { pointer: '#/body/image', detail: 'An image reference is needed, e.g. alpine:3.18' },
 )

@@ -1,0 +1,5 @@
+export * from './filter-ast.js'
+export * from './filter-fields.js'
+export * from './filter-parser.js'
+export * from './filter-printer.js'
+export type { FilterProblem } from './filter-scanner.js'
