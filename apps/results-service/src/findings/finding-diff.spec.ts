@@ -15,6 +15,7 @@ const stored = (change: Partial<StoredFinding> = {}): StoredFinding => ({
   occurrence: 'o1',
   groupId: 1,
   isOpen: true,
+  isSuppressed: false,
   lastSeenAt: null,
   ...change,
 })
@@ -35,13 +36,18 @@ describe('the difference a report makes', () => {
     expect(diffFindings([reported()], [stored({ isOpen: false, lastSeenAt: '2026-01-01' })], true).reopened[0]?.stored.id).toBe('f1')
   })
 
-  it('a move of the risk is a change but no news, a new severity is news', () => {
-    expect(diffFindings([reported({ risk: 3 })], [stored()], true).changed[0]?.isNews).toBe(false)
+  it('a move of the risk is no change of the finding, another match is one but no news, a new severity is news', () => {
+    expect(diffFindings([reported({ risk: 3 })], [stored()], true).changed).toEqual([])
+    expect(diffFindings([reported({ matchId: 2 })], [stored()], true).changed[0]?.isNews).toBe(false)
     expect(diffFindings([reported({ severity: 4 })], [stored()], true).changed[0]?.isNews).toBe(true)
   })
 
-  it('risks that are the same as 32-bit numbers are the same', () => {
-    expect(diffFindings([reported({ risk: 80.3 })], [stored({ risk: Math.fround(80.3) })], true).changed).toEqual([])
+  it('leaves a suppressed finding suppressed, whether a report shows it, opens it again or is only partial', () => {
+    const suppressed = stored({ isSuppressed: true })
+    expect(diffFindings([reported()], [suppressed], true).open).toMatchObject([{ isSuppressed: true }])
+    expect(diffFindings([reported()], [{ ...suppressed, isOpen: false }], true).open).toMatchObject([{ isSuppressed: true }])
+    expect(diffFindings([], [suppressed], false).open).toMatchObject([{ isSuppressed: true }])
+    expect(diffFindings([reported()], [], true).open).toMatchObject([{ isSuppressed: false }])
   })
 
   it('several matches of a place and group are one finding, the riskiest', () => {

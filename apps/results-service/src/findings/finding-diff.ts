@@ -5,6 +5,7 @@ export interface FindingFacts {
   readonly matchId: number
   readonly severity: number
   readonly fixState: number
+  /** Of the vulnerability, 0 to 100. It decides which advisory speaks for a finding, and is not stored with it. */
   readonly risk: number
   readonly isKev: boolean
 }
@@ -23,9 +24,14 @@ export interface StoredFinding extends FindingFacts {
   /** The group that its vulnerability belongs to now. */
   readonly groupId: number
   readonly isOpen: boolean
+  /** A decision says that it needs no attention. */
+  readonly isSuppressed: boolean
   /** null while the newest good result shows it. */
   readonly lastSeenAt: string | null
 }
+
+/** A finding that is open after a report. */
+export type OpenFinding = FindingFacts & Pick<StoredFinding, 'isSuppressed'>
 
 /** What a report changes in the findings of an image and engine. */
 export interface FindingDiff {
@@ -38,7 +44,7 @@ export interface FindingDiff {
   /** Stored twice, since two groups of aliases turned out to be one. */
   readonly duplicates: readonly StoredFinding[]
   /** What is open after the report. */
-  readonly open: readonly FindingFacts[]
+  readonly open: readonly OpenFinding[]
 }
 
 const keyOf = (finding: { occurrence: string; groupId: number }): string => `${finding.occurrence}${finding.groupId}`
@@ -69,8 +75,10 @@ export function diffFindings(reported: readonly ReportedFinding[], stored: reado
   const appeared: ReportedFinding[] = []
   const reopened: { stored: StoredFinding; now: ReportedFinding }[] = []
   const changed: { stored: StoredFinding; now: ReportedFinding; isNews: boolean }[] = []
+  const open: OpenFinding[] = []
   for (const [key, finding] of now) {
     const before = kept.get(key)
+    open.push({ ...finding, isSuppressed: before?.isSuppressed ?? false })
     if (before === undefined) appeared.push(finding)
     else if (!before.isOpen) reopened.push({ stored: before, now: finding })
     else if (differs(before, finding)) changed.push({ stored: before, now: finding, isNews: isNews(before, finding) })
@@ -84,7 +92,7 @@ export function diffFindings(reported: readonly ReportedFinding[], stored: reado
     gone: isWhole ? absent : [],
     unseen: isWhole ? [] : absent.filter((finding) => finding.lastSeenAt === null),
     duplicates,
-    open: isWhole ? [...now.values()] : [...now.values(), ...absent],
+    open: isWhole ? open : [...open, ...absent],
   }
 }
 
@@ -104,12 +112,11 @@ function differs(one: FindingFacts, other: FindingFacts): boolean {
     one.packageId !== other.packageId ||
     one.vulnerabilityId !== other.vulnerabilityId ||
     one.matchId !== other.matchId ||
-    Math.fround(one.risk) !== Math.fround(other.risk) ||
     isNews(one, other)
   )
 }
 
-/** Worth an event: risk moves daily and is not. */
+/** Worth an event. */
 function isNews(one: FindingFacts, other: FindingFacts): boolean {
   return one.severity !== other.severity || one.fixState !== other.fixState || one.isKev !== other.isKev
 }

@@ -56,6 +56,12 @@ export function idRange(imageDigest: string): readonly [string, string] {
   return [uuidOf(prefix + '0'.repeat(24)), uuidOf(prefix + 'f'.repeat(24))]
 }
 
+/** SQL condition that `id` is one of the ids that findings of the image with `digest` can have: `idRange` for many images at once. */
+export function idsOfImage(id: string, digest: string): string {
+  const prefix = `left(encode(sha256(convert_to('["' || ${digest} || '"]', 'UTF8')), 'hex'), 8)`
+  return `${id} between (${prefix} || repeat('0', 24))::uuid and (${prefix} || repeat('f', 24))::uuid`
+}
+
 /** A finding's id as the API shows it. */
 export function publicFindingId(kind: 'f' | 's' | 'm', id: string): string {
   return `${kind}_${id.replaceAll('-', '')}`

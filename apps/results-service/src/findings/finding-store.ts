@@ -6,6 +6,7 @@ import { plainArray } from '../ingest/array-parameter.js'
 import { engineCode } from '../inventory/column-codes.js'
 import { diffFindings, type FindingDiff, type FindingFacts, type ReportedFinding, type StoredFinding } from './finding-diff.js'
 import { findingId, idPrefix, idRange } from './finding-identity.js'
+import { countFindings, type FindingCounts, SummaryStore } from './summary-store.js'
 
 /** Why findings changed. */
 export type FindingCause = 'scan' | 'database' | 'engine' | 'catalogue' | 'alias'
@@ -24,16 +25,6 @@ export interface FindingReport {
   readonly cause: FindingCause
 }
 
-/** Counts that an image shows of an engine's open findings. */
-export interface FindingCounts {
-  /** By severity code, 0 to 5. */
-  readonly bySeverity: readonly number[]
-  readonly fixable: number
-  readonly kev: number
-  readonly maxRisk: number
-  readonly total: number
-}
-
 interface FindingRow {
   id: string
   occurrence: string
@@ -45,6 +36,7 @@ interface FindingRow {
   fix_state: number
   risk: number
   is_kev: boolean
+  is_suppressed: boolean
   is_open: boolean
   last_seen_at: Date | null
 }
@@ -52,7 +44,9 @@ interface FindingRow {
 /** Findings of vulnerabilities. Rows are written here alone, under the lock of their image. */
 @Injectable()
 export class FindingStore {
-  /** Makes the stored findings equal to the report's, as far as it may; unchanged ones are not touched. */
+  constructor(private readonly summaries: SummaryStore) {}
+
+  /** Makes the stored findings equal to the report's, as far as it may, and sums them up; unchanged ones are not touched. */
   async store(tx: Transaction, report: FindingReport): Promise<{ counts: FindingCounts; appeared: number; gone: number }> {
     const stored = report.formerScanAt === null ? [] : await this.load(tx, report)
     const diff = diffFindings(report.reported, stored, report.isWhole)
@@ -61,14 +55,16 @@ export class FindingStore {
     await this.close(tx, report, [...diff.gone, ...diff.duplicates])
     await this.markUnseen(tx, report, diff.unseen)
     if (report.formerScanAt !== null) await this.recordEvents(tx, report, diff, ids)
-    return { counts: countFindings(diff.open), appeared: diff.appeared.length + diff.reopened.length, gone: diff.gone.length }
+    const counts = countFindings(diff.open)
+    await this.summaries.store(tx, report.image.id, report.engine, counts)
+    return { counts, appeared: diff.appeared.length + diff.reopened.length, gone: diff.gone.length }
   }
 
   private async load(tx: Transaction, { image, engine }: FindingReport): Promise<StoredFinding[]> {
     const found = await rows<FindingRow>(
       tx,
-      `select f.id, f.occurrence, v.group_id, f.package_id, f.vulnerability_id, f.match_id, f.severity, f.fix_state, f.risk, f.is_kev, f.is_open, f.last_seen_at
-         from finding f join vulnerability v on v.id = f.vulnerability_id
+      `select f.id, f.occurrence, v.group_id, f.package_id, f.vulnerability_id, f.match_id, f.severity, f.fix_state, f.is_kev, f.is_suppressed, f.is_open, f.last_seen_at, coalesce(s.risk, 0) as risk
+         from finding f join vulnerability v on v.id = f.vulnerability_id left join vulnerability_score s on s.vulnerability_id = f.vulnerability_id
         where f.id between $1 and $2 and f.image_id = $3 and f.engine = $4`,
       [...idRange(image.digest), image.id, engineCode(engine)],
     )
@@ -83,6 +79,7 @@ export class FindingStore {
       fixState: row.fix_state,
       risk: row.risk,
       isKev: row.is_kev,
+      isSuppressed: row.is_suppressed,
       isOpen: row.is_open,
       lastSeenAt: row.last_seen_at?.toISOString() ?? null,
     }))
@@ -105,9 +102,9 @@ export class FindingStore {
       }
     })
     await tx.query(
-      `insert into finding (id, image_id, engine, first_seen_at, occurrence, package_id, vulnerability_id, match_id, severity, fix_state, risk, is_kev)
-       select i, $1, $2, $3, o, p, v, m, s, f, r, k
-         from unnest($4::uuid[], $5::uuid[], $6::int8[], $7::int8[], $8::int8[], $9::int2[], $10::int2[], $11::real[], $12::bool[]) as t(i, o, p, v, m, s, f, r, k) order by i`,
+      `insert into finding (id, image_id, engine, first_seen_at, occurrence, package_id, vulnerability_id, match_id, severity, fix_state, is_kev)
+       select i, $1, $2, $3, o, p, v, m, s, f, k
+         from unnest($4::uuid[], $5::uuid[], $6::int8[], $7::int8[], $8::int8[], $9::int2[], $10::int2[], $11::bool[]) as t(i, o, p, v, m, s, f, k) order by i`,
       [
         image.id,
         engineCode(engine),
@@ -124,8 +121,8 @@ export class FindingStore {
     const items = [...changed, ...reopened]
     if (items.length === 0) return
     await tx.query(
-      `update finding set is_open = true, last_seen_at = null, package_id = p, vulnerability_id = v, match_id = m, severity = s, fix_state = f, risk = r, is_kev = k
-         from unnest($1::uuid[], $2::int8[], $3::int8[], $4::int8[], $5::int2[], $6::int2[], $7::real[], $8::bool[]) as t(i, p, v, m, s, f, r, k)
+      `update finding set is_open = true, last_seen_at = null, package_id = p, vulnerability_id = v, match_id = m, severity = s, fix_state = f, is_kev = k
+         from unnest($1::uuid[], $2::int8[], $3::int8[], $4::int8[], $5::int2[], $6::int2[], $7::bool[]) as t(i, p, v, m, s, f, k)
         where id = t.i`,
       [plainArray(items.map(({ stored }) => stored.id)), ...factColumns(items.map(({ now }) => now))],
     )
@@ -176,24 +173,6 @@ function factColumns(facts: readonly FindingFacts[]): string[] {
     plainArray(facts.map(({ matchId }) => matchId)),
     plainArray(facts.map(({ severity }) => severity)),
     plainArray(facts.map(({ fixState }) => fixState)),
-    plainArray(facts.map(({ risk }) => risk)),
     plainArray(facts.map(({ isKev }) => isKev)),
   ]
-}
-
-const fixedCode = 1
-
-/** Counts open findings. */
-function countFindings(open: readonly FindingFacts[]): FindingCounts {
-  const bySeverity = [0, 0, 0, 0, 0, 0]
-  let fixable = 0
-  let kev = 0
-  let maxRisk = 0
-  for (const finding of open) {
-    bySeverity[finding.severity] = (bySeverity[finding.severity] ?? 0) + 1
-    if (finding.fixState === fixedCode) fixable += 1
-    if (finding.isKev) kev += 1
-    maxRisk = Math.max(maxRisk, Math.fround(finding.risk))
-  }
-  return { bySeverity, fixable, kev, maxRisk, total: open.length }
 }

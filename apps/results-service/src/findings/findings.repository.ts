@@ -66,7 +66,7 @@ export interface IssueRow {
 
 /** Names are cut in sort keys: they may be any length, and a cursor may not. Ties are broken by id. */
 const sorts: Readonly<Record<FindingSort, { key: string; type: string; isDescending: boolean }>> = {
-  '-risk': { key: 'f.risk', type: 'real', isDescending: true },
+  '-risk': { key: 'coalesce(s.risk, 0)', type: 'real', isDescending: true },
   '-severity': { key: 'f.severity', type: 'int2', isDescending: true },
   '-epss': { key: 'coalesce(s.epss, -1)', type: 'float8', isDescending: true },
   package: { key: 'left(p.name, 100) collate "C"', type: 'text', isDescending: false },
@@ -94,13 +94,13 @@ export class FindingsRepository {
          select f.id, ${key} as sort_key
            from finding f join vulnerability v on v.id = f.vulnerability_id ${vulnerabilityJoins} join package p on p.id = f.package_id
           where f.id between $1 and $2 and f.image_id = $3
-            and ($4::int2 is null or f.engine = $4) and ($5::int2[] is null or f.severity = any ($5)) and ($6::real is null or f.risk >= $6)
+            and ($4::int2 is null or f.engine = $4) and ($5::int2[] is null or f.severity = any ($5)) and ($6::real is null or coalesce(s.risk, 0) >= $6)
             and ($7::bool is null or f.is_kev = $7) and ($8::int2[] is null or f.fix_state = any ($8)) and ($9::text is null or p.name like $9)
             and ($10::text[] is null or p.type = any ($10)) and ($11::bool is null or f.is_open = $11)
             and ($12::uuid is null or v.group_id in (select a.group_id from vulnerability_alias a where a.alias_hash = $12))
             and ($14::uuid is null or (${key}, f.id) ${isDescending ? '<' : '>'} ($13::${type}, $14))
           order by ${key} ${direction}, f.id ${direction} limit $15)
-       select f.id, f.engine, f.severity, f.risk, f.fix_state, f.is_open, f.first_seen_at, f.last_seen_at, r.scanned_at, c.sort_key, m.body as match_body,
+       select f.id, f.engine, f.severity, coalesce(s.risk, 0) as risk, f.fix_state, f.is_open, f.first_seen_at, f.last_seen_at, r.scanned_at, c.sort_key, m.body as match_body,
               o.detail as occurrence_detail,
               (select json_agg(json_build_object('native_id', v2.native_id, 'namespace', v2.namespace, 'severity_given', v2.severity_given, 'fix_state', m2.fix_state, 'match_body', m2.body) order by v2.id)
                  from package_match m2 join vulnerability v2 on v2.id = m2.vulnerability_id

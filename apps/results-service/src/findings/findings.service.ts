@@ -117,7 +117,7 @@ function filterOf(query: ListFindingsQuery): FindingFilter {
   }
 }
 
-/** Severity, fix state and risk are those of the image's last scan; the texts are those of the vulnerability and match as they are now. */
+/** Severity and fix state are those of the image's last scan; risk and texts are those of the vulnerability and match as they are now. */
 function findingOf(row: FindingRow): Finding {
   const { fixVersions, fixAvailable, details } = row.match_body
   return {

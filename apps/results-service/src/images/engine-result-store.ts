@@ -2,8 +2,7 @@ import { Injectable } from '@nestjs/common'
 import type { EngineOutcome } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
-import type { FindingCounts } from '../findings/finding-store.js'
-import { engineCode, engineOf, severities, severityCode } from '../inventory/column-codes.js'
+import { engineCode, engineOf } from '../inventory/column-codes.js'
 
 /** What the last result of an engine was made with. */
 export interface FormerResult {
@@ -21,7 +20,7 @@ interface ResultRow {
   generation_id: string | null
 }
 
-/** What each engine last said of an image, and the summary of its open findings. */
+/** What each engine last said of an image. */
 @Injectable()
 export class EngineResultStore {
   /** The former results of an image by engine. */
@@ -39,13 +38,12 @@ export class EngineResultStore {
     )
   }
 
-  /** Stores a complete or partial outcome and its counts. */
+  /** Stores a complete or partial outcome. */
   async storeGood(
     tx: Transaction,
     imageId: number,
     outcome: EngineOutcome,
     made: { at: Date; generationId: string | null },
-    counts: FindingCounts,
   ): Promise<void> {
     await tx.query(
       `insert into image_engine_result (image_id, engine, status, engine_version, database, generation_id, reasons, scanned_at, has_good_result, last_attempt_failed, attempted_at)
@@ -62,20 +60,6 @@ export class EngineResultStore {
         made.generationId,
         JSON.stringify(outcome.reasons),
         made.at,
-      ],
-    )
-    await tx.query(
-      `insert into image_summary (image_id, engine, critical, high, medium, low, negligible, unknown, fixable, kev, max_risk)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-       on conflict (image_id, engine) do update set critical = excluded.critical, high = excluded.high, medium = excluded.medium, low = excluded.low,
-         negligible = excluded.negligible, unknown = excluded.unknown, fixable = excluded.fixable, kev = excluded.kev, max_risk = excluded.max_risk`,
-      [
-        imageId,
-        engineCode(outcome.engine),
-        ...severities.map((severity) => counts.bySeverity[severityCode(severity)] ?? 0),
-        counts.fixable,
-        counts.kev,
-        counts.maxRisk,
       ],
     )
   }

@@ -32,8 +32,9 @@ interface FindingRow {
 
 function findings(image = 'shop'): Promise<FindingRow[]> {
   return inventory.query<FindingRow>(
-    `select f.id, p.name as package, v.native_id as vulnerability, f.is_open, f.severity, f.risk, f.last_seen_at, f.first_seen_at
+    `select f.id, p.name as package, v.native_id as vulnerability, f.is_open, f.severity, s.risk, f.last_seen_at, f.first_seen_at
        from finding f join image i on i.id = f.image_id join package p on p.id = f.package_id join vulnerability v on v.id = f.vulnerability_id
+       join vulnerability_score s on s.vulnerability_id = f.vulnerability_id
       where i.digest = $1 order by p.name, v.native_id, f.id`,
     [digestOf(image)],
   )

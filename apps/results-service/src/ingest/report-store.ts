@@ -18,7 +18,13 @@ import { IssueStore } from '../findings/issue-store.js'
 import { EngineResultStore, type FormerResult } from '../images/engine-result-store.js'
 import { engineCode, fixStateCode, severityCode } from '../inventory/column-codes.js'
 import { MatchStore, matchKey } from '../vulnerabilities/match-store.js'
-import { type StoredVulnerability, vulnerabilityKey, VulnerabilityStore } from '../vulnerabilities/vulnerability-store.js'
+import {
+  type ReportedVulnerability,
+  type StoredVulnerability,
+  storedRisk,
+  vulnerabilityKey,
+  VulnerabilityStore,
+} from '../vulnerabilities/vulnerability-store.js'
 import { type ReportedPackages, ReportImageStore } from './report-image-store.js'
 import { timestampOrNull } from './timestamp.js'
 
@@ -90,10 +96,7 @@ export class ReportStore {
       at,
       packages,
       generations: activeGenerations,
-      vulnerabilities: await this.vulnerabilities.ensure(
-        tx,
-        good.flatMap((engine) => engine.vulnerabilities),
-      ),
+      vulnerabilities: await this.vulnerabilities.ensure(tx, good.flatMap(vulnerabilitiesOf)),
       former: await this.results.former(tx, image.id),
     }
     const outcomes: EngineOutcome[] = []
@@ -132,7 +135,7 @@ export class ReportStore {
     })
     const issues = await this.issues.store(tx, { image, engine: engine.engine, isWhole, at }, engine)
     const outcome = outcomeOf(engine, ingest.generations, stored.counts.total)
-    await this.results.storeGood(tx, image.id, outcome, { at, generationId }, stored.counts)
+    await this.results.storeGood(tx, image.id, outcome, { at, generationId })
     const appeared = stored.appeared + issues.appeared
     const gone = stored.gone + issues.gone
     const hasChanged = appeared > 0 || gone > 0
@@ -173,14 +176,18 @@ export class ReportStore {
       matchId: ids.get(matchKey(packageId, vulnerabilityId)) ?? 0,
       severity: severityCode(vulnerability.severity),
       fixState: fixStateCode(match.fixState),
-      risk: storedRisk(match.risk),
+      risk: stored.risk,
       isKev: vulnerability.kev !== null,
     }))
   }
 }
 
-/** As a 32-bit number; PostgreSQL refuses one that is too small for it instead of taking it for 0. */
-const storedRisk = (risk: number): number => (risk < 1e-30 ? 0 : Math.fround(risk))
+/** The vulnerabilities of an engine, each with the greatest risk of its matches: what speaks for a finding depends on it alone. */
+function vulnerabilitiesOf({ vulnerabilities, matches }: EngineReport): ReportedVulnerability[] {
+  const risks = vulnerabilities.map((): number | null => null)
+  for (const { vulnerability, risk } of matches) risks[vulnerability] = Math.max(risks[vulnerability] ?? 0, storedRisk(risk))
+  return vulnerabilities.map((vulnerability, position) => ({ vulnerability, risk: risks[position] ?? null }))
+}
 
 /** Made in another generation than the active one: its matches say nothing of the present. */
 function isOfFormerGeneration({ engine, database }: EngineReport, active: readonly GenerationRef[]): boolean {

@@ -11,6 +11,7 @@ import { FindingsController } from '../findings/findings.controller.js'
 import { FindingsRepository } from '../findings/findings.repository.js'
 import { FindingsService } from '../findings/findings.service.js'
 import { IssueStore } from '../findings/issue-store.js'
+import { SummaryStore } from '../findings/summary-store.js'
 import { DatabasesController } from '../generations/databases.controller.js'
 import { GenerationStore } from '../generations/generation-store.js'
 import { GenerationsController } from '../generations/generations.controller.js'
@@ -58,6 +59,7 @@ const stores = [
   PackageStore,
   ReportImageStore,
   ReportStore,
+  SummaryStore,
   VulnerabilityStore,
 ]
 const reads = [

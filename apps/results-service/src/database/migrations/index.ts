@@ -7,7 +7,9 @@ import { CreateImages1790000000100 } from './1790000000100-create-images.js'
 import { CreateVulnerabilities1790000000101 } from './1790000000101-create-vulnerabilities.js'
 import { CreateFindings1790000000102 } from './1790000000102-create-findings.js'
 import { CreateGenerations1790000000103 } from './1790000000103-create-generations.js'
+import { MoveRiskToScores1790000000200 } from './1790000000200-move-risk-to-scores.js'
 import { CreateWorkloads1790000000230 } from './1790000000230-create-workloads.js'
+import { ExtendHistory1790000000240 } from './1790000000240-extend-history.js'
 
 /** Every migration, in the order in which they run. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -19,5 +21,7 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   CreateVulnerabilities1790000000101,
   CreateFindings1790000000102,
   CreateGenerations1790000000103,
+  MoveRiskToScores1790000000200,
   CreateWorkloads1790000000230,
+  ExtendHistory1790000000240,
 ]

@@ -5,6 +5,7 @@ import { createResultsDatabase, type ResultsDatabase } from '../../database/__te
 import { rows } from '../../database/sql.js'
 import { FindingStore } from '../../findings/finding-store.js'
 import { IssueStore } from '../../findings/issue-store.js'
+import { SummaryStore } from '../../findings/summary-store.js'
 import { EngineResultStore } from '../../images/engine-result-store.js'
 import { ImageStore } from '../../images/image-store.js'
 import { ImagePackageStore } from '../../packages/image-package-store.js'
@@ -47,6 +48,7 @@ const tables = [
   'misconfiguration_finding',
   'image_engine_result',
   'image_summary',
+  'package_input',
   'database_generation',
   'generation_chunk',
   'event',
@@ -61,7 +63,7 @@ export async function createInventory(): Promise<InventoryHarness> {
     new ReportImageStore(images, new PackageStore(), new ImagePackageStore()),
     new VulnerabilityStore(),
     new MatchStore(),
-    new FindingStore(),
+    new FindingStore(new SummaryStore()),
     new IssueStore(),
     new EngineResultStore(),
     clock,
