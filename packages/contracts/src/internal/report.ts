@@ -125,6 +125,12 @@ export const ScanReport = defineSchema(
       .nullable()
       .describe('null when no catalogue could be made'),
     packages: z.array(ReportPackage),
+    matcherInputs: z
+      .string()
+      .optional()
+      .describe(
+        'What matchers read of each package, as canonical JSON: a line a package in the order of packages, empty where nothing is known',
+      ),
     engines: z.array(EngineReport).min(1),
   }),
   {
