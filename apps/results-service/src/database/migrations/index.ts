@@ -8,8 +8,11 @@ import { CreateVulnerabilities1790000000101 } from './1790000000101-create-vulne
 import { CreateFindings1790000000102 } from './1790000000102-create-findings.js'
 import { CreateGenerations1790000000103 } from './1790000000103-create-generations.js'
 import { MoveRiskToScores1790000000200 } from './1790000000200-move-risk-to-scores.js'
+import { CreateRematches1790000000210 } from './1790000000210-create-rematches.js'
+import { ServeQueries1790000000220 } from './1790000000220-serve-queries.js'
 import { CreateWorkloads1790000000230 } from './1790000000230-create-workloads.js'
 import { ExtendHistory1790000000240 } from './1790000000240-extend-history.js'
+import { CreateDecisions1790000000250 } from './1790000000250-create-decisions.js'
 
 /** Every migration, in the order in which they run. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -22,6 +25,9 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   CreateFindings1790000000102,
   CreateGenerations1790000000103,
   MoveRiskToScores1790000000200,
+  CreateRematches1790000000210,
+  ServeQueries1790000000220,
   CreateWorkloads1790000000230,
   ExtendHistory1790000000240,
+  CreateDecisions1790000000250,
 ]
