@@ -69,8 +69,10 @@ export const DatabaseGeneration = defineSchema(
     checksum: z.string().describe('SHA-256 of the archive'),
     sizeBytes: z.int().min(0),
     isSample: z.boolean(),
-    state: z.enum(['uploading', 'candidate', 'active', 'retired', 'refused']),
-    problem: z.string().nullable().describe('Why it was refused'),
+    state: z
+      .enum(['uploading', 'candidate', 'matching', 'active', 'retired', 'refused'])
+      .describe('matching: the fleet is being matched in it, and is still judged by the former one'),
+    problem: z.string().nullable().describe('Why it was refused, or was given up for a newer one'),
     createdAt: Timestamp,
     activatedAt: Timestamp.nullable(),
     source: z.string().describe('feed, import or the name of the file'),

@@ -1,5 +1,6 @@
 import { imageRoutes } from './routes/image-routes.js'
 import { registryRoutes } from './routes/registry-routes.js'
+import { rematchRoutes } from './routes/rematch-routes.js'
 import { scanRoutes } from './routes/scan-routes.js'
 import { systemRoutes } from './routes/system-routes.js'
 import { SubmitBatch } from './scan.js'
@@ -7,7 +8,7 @@ import { SubmitBatch } from './scan.js'
 export type { HttpMethod, RouteDefinition } from './routes/route-definition.js'
 
 /** Every public route of Pharos. */
-export const routes = [...scanRoutes, ...imageRoutes, ...registryRoutes, ...systemRoutes] as const
+export const routes = [...scanRoutes, ...imageRoutes, ...registryRoutes, ...rematchRoutes, ...systemRoutes] as const
 
 /** Name of a public route. */
 export type Operation = (typeof routes)[number]['operation']
