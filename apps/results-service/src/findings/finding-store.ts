@@ -23,6 +23,8 @@ export interface FindingReport {
   readonly at: Date
   readonly runId: string
   readonly cause: FindingCause
+  /** Of the database that the report was made with; null where Pharos does not manage it. */
+  readonly generationId: string | null
 }
 
 interface FindingRow {
@@ -144,26 +146,52 @@ export class FindingStore {
     ])
   }
 
+  /** Both sides of each change are told: with what stood before, a past moment can be told from the rows of today. */
   private async recordEvents(tx: Transaction, report: FindingReport, diff: FindingDiff, appearedIds: readonly string[]): Promise<void> {
-    const events = [
-      ...[...appearedIds, ...diff.reopened.map(({ stored }) => stored.id)].map((id) => ({ id, kind: 'appeared', cause: report.cause })),
-      ...diff.changed.filter(({ isNews }) => isNews).map(({ stored }) => ({ id: stored.id, kind: 'changed', cause: report.cause })),
-      ...diff.gone.map(({ id }) => ({ id, kind: 'gone', cause: report.cause })),
-      ...diff.duplicates.map(({ id }) => ({ id, kind: 'gone', cause: 'alias' })),
+    const { cause } = report
+    const events: FindingEvent[] = [
+      ...diff.appeared.map((now, position) => ({ id: appearedIds[position] ?? '', kind: 'appeared', cause, before: null, now })),
+      ...diff.reopened.map(({ stored, now }) => ({ id: stored.id, kind: 'appeared', cause, before: stored, now })),
+      ...diff.changed
+        .filter(({ isNews }) => isNews)
+        .map(({ stored, now }) => ({ id: stored.id, kind: 'changed', cause, before: stored, now })),
+      ...diff.gone.map((stored) => ({ id: stored.id, kind: 'gone', cause, before: stored, now: null })),
+      ...diff.duplicates.map((stored) => ({ id: stored.id, kind: 'gone', cause: 'alias', before: stored, now: null })),
     ]
     if (events.length === 0) return
     await tx.query(
-      `insert into finding_event (image_id, run_id, at, finding_id, kind, cause) select $1, $2, $3, i, k, c from unnest($4::uuid[], $5::text[], $6::text[]) as t(i, k, c)`,
+      `insert into finding_event (image_id, run_id, at, generation_id, finding_id, kind, cause, before_severity, before_fix_state, before_is_kev, severity, fix_state, is_kev)
+       select $1, $2, $3, $4, t.* from unnest($5::uuid[], $6::text[], $7::text[], $8::int2[], $9::int2[], $10::bool[], $11::int2[], $12::int2[], $13::bool[]) as t`,
       [
         report.image.id,
         report.runId,
         report.at,
+        report.generationId,
         plainArray(events.map(({ id }) => id)),
         plainArray(events.map(({ kind }) => kind)),
-        plainArray(events.map(({ cause }) => cause)),
+        plainArray(events.map((event) => event.cause)),
+        ...newsColumns(events.map(({ before }) => before)),
+        ...newsColumns(events.map(({ now }) => now)),
       ],
     )
   }
+}
+
+interface FindingEvent {
+  readonly id: string
+  readonly kind: string
+  readonly cause: string
+  readonly before: FindingFacts | null
+  readonly now: FindingFacts | null
+}
+
+/** The facts whose change is worth an event. */
+function newsColumns(facts: readonly (FindingFacts | null)[]): string[] {
+  return [
+    plainArray(facts.map((item) => item?.severity ?? null)),
+    plainArray(facts.map((item) => item?.fixState ?? null)),
+    plainArray(facts.map((item) => item?.isKev ?? null)),
+  ]
 }
 
 function factColumns(facts: readonly FindingFacts[]): string[] {

@@ -135,6 +135,7 @@ export class ImagesRepository {
     for (const table of [
       'image_package',
       'finding_event',
+      'image_package_event',
       'secret_finding',
       'misconfiguration_finding',
       'image_engine_result',

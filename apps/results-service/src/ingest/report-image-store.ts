@@ -14,6 +14,8 @@ export interface ReportedPackages {
   /** Packages that are present now; null when that has not changed. */
   readonly count: number | null
   readonly hasChanged: boolean
+  /** When the report came; null when it brings no catalogue. */
+  readonly cataloguedAt: Date | null
   /** Where the package at a position of the report stands. */
   at(position: number): { packageId: number; isNewPackage: boolean; occurrence: string }
 }
@@ -41,6 +43,7 @@ export class ReportImageStore {
     image: LockedImage,
     report: ScanReport,
     nameOccurrences: NameOccurrences,
+    reportedAt: Date,
   ): Promise<ReportedPackages> {
     const hashes = report.packages.map(packageHash)
     const occurrences = nameOccurrences(report.packages, hashes)
@@ -50,13 +53,15 @@ export class ReportImageStore {
       const packageId = idOf(position)
       return { packageId, isNewPackage: newIds.has(packageId), occurrence: occurrences[position] ?? '' }
     }
-    if (report.catalogue === null && report.packages.length === 0) return { hash: image.packagesHash, count: null, hasChanged: false, at }
+    if (report.catalogue === null && report.packages.length === 0)
+      return { hash: image.packagesHash, count: null, hasChanged: false, cataloguedAt: null, at }
     const isWhole = report.engines.every(({ status }) => status === 'complete')
     const stored = await this.imagePackages.store(tx, image.id, mergeOccurrences(report.packages, occurrences, idOf), {
       hash: image.packagesHash,
       isWhole,
+      at: reportedAt,
     })
-    return { ...stored, hasChanged: image.packagesHash !== null && image.packagesHash !== stored.hash, at }
+    return { ...stored, hasChanged: image.packagesHash !== null && image.packagesHash !== stored.hash, cataloguedAt: reportedAt, at }
   }
 
   /** Stores what the report says of the image. `scannedAt` is null when no engine had a good result. */
@@ -73,6 +78,7 @@ export class ReportImageStore {
          packages_hash = $2, package_count = coalesce($3, package_count), distro = coalesce($4, distro),
          labels = coalesce($5::json, labels), history = coalesce($6::json, history), diff_ids = coalesce($7::json, diff_ids), created_at = coalesce($8, created_at),
          cataloguer = coalesce($9::json, cataloguer), last_scanned_at = coalesce($10, last_scanned_at),
+         first_catalogued_at = coalesce(first_catalogued_at, $11),
          max_risk = coalesce((select max(max_risk) from image_summary where image_id = $1), 0)
        where id = $1`,
       [
@@ -86,6 +92,7 @@ export class ReportImageStore {
         timestampOrNull(config?.createdAt ?? null),
         jsonOrNull(catalogue ?? undefined),
         scannedAt,
+        packages.cataloguedAt,
       ],
     )
   }

@@ -83,7 +83,7 @@ export class ReportStore {
     requirePositions(report)
     const at = this.clock.now()
     const image = await this.images.lock(tx, report)
-    const packages = await this.images.storePackages(tx, image, report, occurrencesOf)
+    const packages = await this.images.storePackages(tx, image, report, occurrencesOf, at)
     if (report.engines.some((engine) => isOfFormerGeneration(engine, activeGenerations))) {
       await this.images.storeImage(tx, image.id, report, packages, null)
       return { outcomes: [], state: 'partial', events: [], outcome: 'catalogue-only' }
@@ -132,6 +132,7 @@ export class ReportStore {
       at,
       runId: ingest.runId,
       cause: causeOf(ingest, engine, before),
+      generationId,
     })
     const issues = await this.issues.store(tx, { image, engine: engine.engine, isWhole, at }, engine)
     const outcome = outcomeOf(engine, ingest.generations, stored.counts.total)

@@ -30,12 +30,13 @@ export class ImagePackageStore {
     tx: Transaction,
     imageId: number,
     occurrences: readonly PackageOccurrence[],
-    former: { hash: string | null; isWhole: boolean },
+    former: { hash: string | null; isWhole: boolean; at: Date },
   ) {
     const items = [...occurrences].sort((one, other) => (one.occurrence < other.occurrence ? -1 : 1))
     const details = items.map(({ detail }) => JSON.stringify(detail))
     const hash = textHash(items.map(({ occurrence, packageId }, position) => `${occurrence} ${packageId} ${details[position]}`).join('\n'))
     if (hash === former.hash) return { hash, count: null }
+    if (former.hash !== null) await this.recordChanges(tx, imageId, items, former)
     await tx.query(
       `insert into image_package (image_id, occurrence, package_id, detail) select $1, o, p, d::json from unnest($2::uuid[], $3::int8[], $4::text[]) as t(o, p, d)
        ${
@@ -60,6 +61,28 @@ export class ImagePackageStore {
     }
     const [counted] = await rows<{ count: string }>(tx, 'select count(*) from image_package where image_id = $1 and is_present', [imageId])
     return { hash, count: Number(counted?.count ?? 0) }
+  }
+
+  /**
+   * Notes what a later catalogue of the image sees otherwise, before it is stored. Another row of `package` is no change by itself:
+   * type, name and version are what history tells.
+   */
+  private async recordChanges(
+    tx: Transaction,
+    imageId: number,
+    items: readonly PackageOccurrence[],
+    { isWhole, at }: { isWhole: boolean; at: Date },
+  ): Promise<void> {
+    await tx.query(
+      `insert into image_package_event (image_id, occurrence, before_package_id, package_id, at)
+       select $1, coalesce(n.o, e.occurrence), e.package_id, n.p, $4
+         from unnest($2::uuid[], $3::int8[]) as n(o, p)
+         full join (select occurrence, package_id from image_package where image_id = $1 and is_present) e on e.occurrence = n.o
+         left join package a on a.id = e.package_id left join package b on b.id = n.p
+        where ((n.o is not null) or $5) and (a.type, a.name, a.version) is distinct from (b.type, b.name, b.version)
+        order by 2`,
+      [imageId, plainArray(items.map(({ occurrence }) => occurrence)), plainArray(items.map(({ packageId }) => packageId)), at, isWhole],
+    )
   }
 }
 

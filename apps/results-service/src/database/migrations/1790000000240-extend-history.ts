@@ -36,6 +36,8 @@ export class ExtendHistory1790000000240 implements MigrationInterface {
         check (before_package_id is distinct from package_id)
       )`)
     await runner.query('create index image_package_event_image on image_package_event (image_id, id)')
+    await runner.query('alter table image add column first_catalogued_at timestamptz')
+    await runner.query('update image set first_catalogued_at = first_seen_at where packages_hash is not null')
   }
 
   down(): Promise<void> {
