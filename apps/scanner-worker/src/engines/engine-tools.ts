@@ -38,6 +38,7 @@ export class EngineTools implements OnModuleInit {
   private locations = new Map<ToolName, ToolLocation>()
   private current: ScanMode = { kind: 'none', reason: 'The tools have not been looked for yet.' }
   private lookedAtMs = 0
+  private told: ReadonlySet<string> = new Set()
 
   constructor(
     private readonly workDirectories: WorkDirectories,
@@ -154,15 +155,24 @@ export class EngineTools implements OnModuleInit {
       await this.workDirectories.remove(workDirectory)
     }
     this.current = this.choose(hello)
+    this.tellNews()
+  }
+
+  /** Tools are looked for each minute while some lack: only what has changed since the last look is logged. */
+  private tellNews(): void {
+    const news = new Map<string, () => void>()
     for (const location of this.locations.values()) {
-      if (location.outcome === 'found')
-        this.logger.info('tool found', { tool: location.tool, path: location.path, version: location.version, source: location.source })
-      else this.logger.info('tool unavailable', { tool: location.tool, reason: location.reason })
+      const fields =
+        location.outcome === 'found'
+          ? { tool: location.tool, path: location.path, version: location.version, source: location.source }
+          : { tool: location.tool, reason: location.reason }
+      const message = location.outcome === 'found' ? 'tool found' : 'tool unavailable'
+      news.set(JSON.stringify(fields), () => this.logger.info(message, fields))
     }
-    this.logger.info('scan engine chosen', {
-      kind: this.current.kind,
-      ...(this.current.kind === 'none' ? { reason: this.current.reason } : {}),
-    })
+    const choice = { kind: this.current.kind, ...(this.current.kind === 'none' ? { reason: this.current.reason } : {}) }
+    news.set(JSON.stringify(choice), () => this.logger.info('scan engine chosen', choice))
+    for (const [text, tell] of news) if (!this.told.has(text)) tell()
+    this.told = new Set(news.keys())
   }
 
   private choose(hello: EngineHello | undefined): ScanMode {

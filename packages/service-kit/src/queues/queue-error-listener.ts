@@ -37,6 +37,7 @@ export class QueueErrorListener implements OnApplicationBootstrap {
     emitter.on('error', (error) => {
       // Each worker and queue reports each failed reconnect; the shared connection says "redis lost" once.
       if (isConnectionError(error)) this.logger.debug('queue disconnected', { queue, error })
+      else if (isForgottenJob(error)) this.logger.info('queue emptied', { queue, error })
       else this.logger.error('queue failed', { queue, error })
     })
   }
@@ -44,4 +45,9 @@ export class QueueErrorListener implements OnApplicationBootstrap {
 
 function isConnectionError(error: Error): boolean {
   return ('code' in error && CONNECTION_ERRORS.has(String(error.code))) || error.message === 'Connection is closed.'
+}
+
+/** BullMQ's word for a job that ended after Redis had lost it. The queues are the road only: the work is relayed again. */
+function isForgottenJob(error: Error): boolean {
+  return error.message.startsWith('Missing key for job ')
 }
