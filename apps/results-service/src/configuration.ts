@@ -103,6 +103,14 @@ export const configurationDefinition = defineConfiguration('results-service', 'T
       description: 'Largest report, uncompressed.',
     },
   },
+  history: {
+    horizonMs: {
+      schema: durationMs({ minMs: hourMs }),
+      flag: '--history-horizon',
+      default: '400d',
+      description: 'How far back history is told: differences between moments, and what was known at a moment.',
+    },
+  },
   upkeep: {
     sweepIntervalMs: {
       schema: durationMs({ minMs: 50, maxMs: 60_000 }),
