@@ -1,5 +1,6 @@
 export * from './administration.js'
 export * from './finding.js'
+export * from './history.js'
 export * from './image.js'
 export * from './internal/attempt.js'
 export * from './internal/content-hash.js'

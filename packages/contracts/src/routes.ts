@@ -1,3 +1,4 @@
+import { historyRoutes } from './routes/history-routes.js'
 import { imageRoutes } from './routes/image-routes.js'
 import { registryRoutes } from './routes/registry-routes.js'
 import { rematchRoutes } from './routes/rematch-routes.js'
@@ -8,7 +9,7 @@ import { SubmitBatch } from './scan.js'
 export type { HttpMethod, RouteDefinition } from './routes/route-definition.js'
 
 /** Every public route of Pharos. */
-export const routes = [...scanRoutes, ...imageRoutes, ...registryRoutes, ...rematchRoutes, ...systemRoutes] as const
+export const routes = [...scanRoutes, ...imageRoutes, ...historyRoutes, ...registryRoutes, ...rematchRoutes, ...systemRoutes] as const
 
 /** Name of a public route. */
 export type Operation = (typeof routes)[number]['operation']
