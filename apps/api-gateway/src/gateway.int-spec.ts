@@ -209,6 +209,18 @@ describe('a public request', () => {
     })
   })
 
+  it('passes a compressed body through where the contract says so, and nowhere else', async () => {
+    const send = (path: string, method: string) =>
+      call(path, { method, headers: { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' }, body: 'compressed' })
+    await send('/api/v1/workloads/clusters/eu', 'PUT')
+    expect(results.seen.at(-1)).toMatchObject({
+      url: '/api/v1/workloads/clusters/eu',
+      body: 'compressed',
+      headers: { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' },
+    })
+    expect((await send('/api/v1/scans:batch', 'POST')).status).toBe(415)
+  })
+
   it("passes a registry's notification on with the credential of the watch, and with no principal", async () => {
     await call('/api/v1/watches/w1/notifications', {
       method: 'POST',

@@ -13,6 +13,7 @@ import { SchedulesModule } from './schedules/schedules.module.js'
 import { SystemModule } from './system/system.module.js'
 import { TasksModule } from './tasks/tasks.module.js'
 import { UpkeepModule } from './upkeep/upkeep.module.js'
+import { WorkloadsModule } from './workloads/workloads.module.js'
 
 /** results-service: orchestration and administration here, what was found in images in the inventory's module. */
 @Module({})
@@ -35,6 +36,7 @@ export class AppModule {
         AccessModule,
         SystemModule,
         ExpiryModule,
+        WorkloadsModule,
       ],
     }
   }

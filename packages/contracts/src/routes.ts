@@ -4,12 +4,13 @@ import { registryRoutes } from './routes/registry-routes.js'
 import { rematchRoutes } from './routes/rematch-routes.js'
 import { scanRoutes } from './routes/scan-routes.js'
 import { systemRoutes } from './routes/system-routes.js'
+import { workloadRoutes } from './routes/workload-routes.js'
 import { SubmitBatch } from './scan.js'
 
 export type { HttpMethod, RouteDefinition } from './routes/route-definition.js'
 
 /** Every public route of Pharos. */
-export const routes = [...scanRoutes, ...imageRoutes, ...historyRoutes, ...registryRoutes, ...rematchRoutes, ...systemRoutes] as const
+export const routes = [...scanRoutes, ...imageRoutes, ...historyRoutes, ...registryRoutes, ...rematchRoutes, ...systemRoutes, ...workloadRoutes] as const
 
 /** Name of a public route. */
 export type Operation = (typeof routes)[number]['operation']

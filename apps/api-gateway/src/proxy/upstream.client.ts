@@ -34,7 +34,7 @@ export class UpstreamClient {
     return this.results.stream({
       method: route.method,
       path: checked.rawQuery === '' ? path : `${path}?${checked.rawQuery}`,
-      headers: { ...headers, ...contentType(checked.body) },
+      headers: { ...headers, ...contentHeaders(checked.body) },
       ...bodyOf(checked.body),
       ...(request.principal === null ? {} : { principal: request.principal }),
       signal: request.signal,
@@ -42,9 +42,10 @@ export class UpstreamClient {
   }
 }
 
-function contentType(body: CheckedRequest['body']): Record<string, string> {
+function contentHeaders(body: CheckedRequest['body']): Record<string, string> {
   if (body.kind === 'none') return {}
-  return { 'content-type': body.kind === 'json' ? 'application/json' : body.mediaType }
+  if (body.kind === 'json') return { 'content-type': 'application/json' }
+  return { 'content-type': body.mediaType, ...(body.encoding === undefined ? {} : { 'content-encoding': body.encoding }) }
 }
 
 function bodyOf(body: CheckedRequest['body']): { body?: unknown | Readable } {

@@ -10,7 +10,7 @@ export interface CheckedRequest {
   /** Query as the caller wrote it, to be passed on. */
   rawQuery: string
   /** A parsed JSON body, an unread one, or none. */
-  body: { kind: 'json'; value: unknown } | { kind: 'stream'; stream: Readable; mediaType: string } | { kind: 'none' }
+  body: { kind: 'json'; value: unknown } | { kind: 'stream'; stream: Readable; mediaType: string; encoding?: 'gzip' } | { kind: 'none' }
 }
 
 const defaultLimitBytes = 1024 * 1024
@@ -42,14 +42,17 @@ async function readJson(request: FastifyRequest, limit: number): Promise<unknown
   return parseStrictJson(text)
 }
 
-function openStream(request: FastifyRequest, accepted: string, limit: number): CheckedRequest['body'] {
+type RawBody = Extract<NonNullable<RouteDefinition['body']>, { raw: string }>
+
+function openStream(request: FastifyRequest, { raw: accepted, limitBytes: limit, acceptsGzip = false }: RawBody): CheckedRequest['body'] {
   const mediaType = mediaTypeOf(request)
   if (!accepted.split(', ').includes(mediaType))
     throw new PharosError('media-type-not-accepted', `Send the body as ${accepted.replace(', ', ' or ')}.`)
-  refuseEncoding(request)
+  const isGzip = acceptsGzip && request.headers['content-encoding'] === 'gzip'
+  if (!isGzip) refuseEncoding(request)
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit)
   if (!(request.body instanceof Readable)) throw new PharosError('request-invalid', 'The request has no body.')
-  return { kind: 'stream', stream: limitBytes(request.body, limit), mediaType }
+  return { kind: 'stream', stream: limitBytes(request.body, limit), mediaType, ...(isGzip ? { encoding: 'gzip' } : {}) }
 }
 
 interface PartSchemas {
@@ -79,7 +82,7 @@ export async function readRequest(
   const query = parseRequestPart(schemas.query, request.query, 'query') as Record<string, unknown>
   const rawQuery = request.url.split('?', 2)[1] ?? ''
   if (route.body === undefined) return { query, rawQuery, body: { kind: 'none' } }
-  if ('raw' in route.body) return { query, rawQuery, body: openStream(request, route.body.raw, route.body.limitBytes) }
+  if ('raw' in route.body) return { query, rawQuery, body: openStream(request, route.body) }
   const value = await readJson(request, route.body.limitBytes ?? defaultLimitBytes)
   // The caller's own text is checked here and parsed again by its owner: defaults are applied there.
   parseRequestPart(route.body.schema, value, 'body')

@@ -5,6 +5,7 @@ import type { Transaction } from '../database/transaction.js'
 import { plainArray, textArray } from '../ingest/array-parameter.js'
 import { engineCode, engineOf } from '../inventory/column-codes.js'
 import { storedText } from '../inventory/stored-text.js'
+import { WorkloadLinks } from '../workloads/workload-links.js'
 
 /** What is stored of an image and decides what an ingest has to do. */
 export interface LockedImage {
@@ -41,10 +42,14 @@ export interface EngineResultRow {
 /** Images, their indexes and the references that lead to them. */
 @Injectable()
 export class ImageStore {
+  constructor(private readonly workloads: WorkloadLinks) {}
+
   /** Stores an image as a worker resolved it, what index lists it, and that its reference leads to it now. Returns its id. */
   async upsertResolved(tx: Transaction, resolved: ResolvedImage): Promise<number> {
-    const imageId = (await this.findId(tx, resolved)) ?? (await this.insert(tx, resolved))
-    await this.storeIndex(tx, resolved)
+    const knownId = await this.findId(tx, resolved)
+    const imageId = knownId ?? (await this.insert(tx, resolved))
+    const isNewInIndex = await this.storeIndex(tx, resolved)
+    if (knownId === null || isNewInIndex) await this.workloads.link(tx, resolved)
     await this.storeReference(tx, imageId, resolved)
     return imageId
   }
@@ -140,16 +145,19 @@ export class ImageStore {
     return Number(row?.id)
   }
 
-  private async storeIndex(tx: Transaction, { indexDigest, indexPlatforms, platform, digest }: ResolvedImage): Promise<void> {
-    if (indexDigest === null) return
+  /** Returns whether the index or one of its entries was not known. */
+  private async storeIndex(tx: Transaction, { indexDigest, indexPlatforms, platform, digest }: ResolvedImage): Promise<boolean> {
+    if (indexDigest === null) return false
     const entries = [...indexPlatforms, { platform, digest }]
-    await tx.query(
+    const added = await rows(
+      tx,
       `insert into image_index (index_digest, platform, manifest_digest)
        select distinct $1, p, d from unnest($2::text[], $3::text[]) as t(p, d)
         where not exists (select from image_index x where x.index_digest = $1 and x.platform = p and x.manifest_digest = d)
-        order by 2, 3 on conflict do nothing`,
+        order by 2, 3 on conflict do nothing returning index_digest`,
       [indexDigest, textArray(entries.map((entry) => storedText(entry.platform))), textArray(entries.map((entry) => entry.digest))],
     )
+    return added.length > 0
   }
 
   /** A tag leads to one image a platform at a time; what it led to before is kept with its end. */

@@ -43,6 +43,7 @@ import { VulnerabilitiesController } from '../vulnerabilities/vulnerabilities.co
 import { VulnerabilitiesRepository } from '../vulnerabilities/vulnerabilities.repository.js'
 import { VulnerabilitiesService } from '../vulnerabilities/vulnerabilities.service.js'
 import { VulnerabilityStore } from '../vulnerabilities/vulnerability-store.js'
+import { WorkloadLinks } from '../workloads/workload-links.js'
 import { InventoryStorage } from './inventory-storage.js'
 import { ScanResultView } from './scan-result-view.js'
 
@@ -61,6 +62,7 @@ const stores = [
   ReportStore,
   SummaryStore,
   VulnerabilityStore,
+  WorkloadLinks,
 ]
 const reads = [
   ContextsService,

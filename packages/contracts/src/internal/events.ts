@@ -15,6 +15,8 @@ export const EventBody = defineSchema(
       runId: Uuid,
     }),
     z.object({ type: z.literal('findings.changed'), digest: Digest, engine: EngineName, appeared: z.int(), gone: z.int() }),
+    z.object({ type: z.literal('workloads.changed'), cluster: z.string(), appeared: z.int(), gone: z.int() }),
+    z.object({ type: z.literal('workloads.stale'), cluster: z.string(), since: Timestamp }),
     z.object({ type: z.literal('image.removed'), digest: Digest }),
     z.object({ type: z.literal('image.deleted-from-registry'), digest: Digest }),
     z.object({ type: z.literal('database.candidate'), generationId: Uuid, engine: EngineName }),

@@ -17,8 +17,8 @@ export interface RouteDefinition {
   role: Role | 'none'
   params?: Readonly<Record<string, z.ZodType>>
   query?: z.ZodObject
-  /** JSON body; `raw` bodies are streamed and not parsed by the gateway. */
-  body?: { schema: z.ZodType; limitBytes?: number } | { raw: string; limitBytes: number }
+  /** JSON body; `raw` bodies are streamed and not parsed by the gateway, and may come with `Content-Encoding: gzip` where that is said. */
+  body?: { schema: z.ZodType; limitBytes?: number } | { raw: string; limitBytes: number; acceptsGzip?: boolean }
   responses: Readonly<Record<number, { description: string; schema?: z.ZodType; mediaType?: string }>>
   problems?: readonly ProblemCode[]
   /** Accepts an Idempotency-Key header. */

@@ -12,6 +12,7 @@ import { ImagePackageStore } from '../../packages/image-package-store.js'
 import { PackageStore } from '../../packages/package-store.js'
 import { MatchStore } from '../../vulnerabilities/match-store.js'
 import { VulnerabilityStore } from '../../vulnerabilities/vulnerability-store.js'
+import { WorkloadLinks } from '../../workloads/workload-links.js'
 import { ReportImageStore } from '../report-image-store.js'
 import { ReportStore, type StoredReport } from '../report-store.js'
 
@@ -51,6 +52,8 @@ const tables = [
   'package_input',
   'database_generation',
   'generation_chunk',
+  'workload',
+  'workload_source',
   'event',
   'audit_event',
 ]
@@ -58,7 +61,7 @@ const tables = [
 export async function createInventory(): Promise<InventoryHarness> {
   const results = await createResultsDatabase()
   const clock = new FakeClock(new Date('2026-11-24T08:00:00.000Z'))
-  const images = new ImageStore()
+  const images = new ImageStore(new WorkloadLinks())
   const reports = new ReportStore(
     new ReportImageStore(images, new PackageStore(), new ImagePackageStore()),
     new VulnerabilityStore(),
