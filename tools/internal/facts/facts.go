@@ -17,6 +17,9 @@ type Facts struct {
 	Distributions   []Distribution  `json:"distributions"`
 	GitHub          []GitHub        `json:"github"`
 	Go              []Go            `json:"go"`
+
+	// positions finds a vulnerability by its id; it is made when first asked for, and again when the list has another length.
+	positions map[string]int
 }
 
 // Vulnerability is what is known of a CVE whatever the package.
@@ -123,12 +126,16 @@ func (d Date) Time() time.Time {
 	return parsed
 }
 
-// Vulnerability finds what is known of a CVE; nil when the facts do not name it.
+// Vulnerability finds what is known of a CVE; nil when the facts do not name it. Not for several goroutines at once.
 func (f *Facts) Vulnerability(id string) *Vulnerability {
-	for i := range f.Vulnerabilities {
-		if f.Vulnerabilities[i].ID == id {
-			return &f.Vulnerabilities[i]
+	if len(f.positions) != len(f.Vulnerabilities) {
+		f.positions = make(map[string]int, len(f.Vulnerabilities))
+		for i, v := range f.Vulnerabilities {
+			f.positions[v.ID] = i
 		}
+	}
+	if i, isKnown := f.positions[id]; isKnown {
+		return &f.Vulnerabilities[i]
 	}
 	return nil
 }
