@@ -7,6 +7,7 @@ import {
   PharosError,
   type ReportAnswer,
   type ScanReport,
+  vulnerabilityKey,
 } from '@pharos/contracts'
 import type { z } from 'zod'
 import { type Clock, InjectClock } from '@pharos/service-kit'

@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common'
-import type { EngineName, ReportMatch } from '@pharos/contracts'
+import { type EngineName, matchBody, matchContentHash, type ReportMatch } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { plainArray, textArray } from '../ingest/array-parameter.js'
 import { engineCode, fixStateCode } from '../inventory/column-codes.js'
-import { textHash } from '../inventory/content-hash.js'
 
 /** A match of an engine: which package, which vulnerability, and what the engine said. */
 export interface WantedMatch {
@@ -153,9 +152,7 @@ export class MatchStore {
 }
 
 function wantedOf(item: WantedMatch): Wanted {
-  const { fixState, fixVersions, fixAvailable, details } = item.match
-  const body = JSON.stringify({ fixVersions, fixAvailable, details })
-  return { ...item, body, contentHash: textHash(`${fixState} ${body}`) }
+  return { ...item, body: matchBody(item.match), contentHash: matchContentHash(item.match) }
 }
 
 const keyOf = (item: WantedMatch | undefined): string => (item === undefined ? '' : matchKey(item.packageId, item.vulnerabilityId))
