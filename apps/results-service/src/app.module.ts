@@ -5,6 +5,7 @@ import { AttemptsModule } from './attempts/attempts.module.js'
 import { AuditModule } from './audit/audit.module.js'
 import type { ResultsConfiguration } from './configuration.js'
 import { DatabaseModule } from './database/database.module.js'
+import { DecisionsModule } from './decisions/decisions.module.js'
 import { EventsModule } from './events/events.module.js'
 import { ExpiryModule } from './expiry/expiry.module.js'
 import { InventoryModule } from './inventory/inventory.module.js'
@@ -28,6 +29,7 @@ export class AppModule {
         UpkeepModule,
         EventsModule,
         AuditModule,
+        DecisionsModule,
         InventoryModule,
         TasksModule,
         AttemptsModule,

@@ -47,6 +47,7 @@ export const problemDefinitions = {
   conflict: problem(409, 'The request contradicts the present state'),
   'idempotency-conflict': problem(422, 'The idempotency key was used with another request'),
   'idempotency-in-flight': problem(409, 'A request with this idempotency key is still being answered'),
+  'precondition-required': problem(428, 'Say which state of the resource you change'),
   'precondition-failed': problem(412, 'The resource has changed since you read it'),
   'request-too-large': problem(413, 'The request is larger than allowed'),
   'media-type-not-accepted': problem(415, 'The body has a media type that is not read here'),
@@ -80,6 +81,7 @@ export const problemDefinitions = {
   'image-corrupt': problem(422, 'The image cannot be read', 'permanent'),
   'image-too-large': problem(422, 'The image is larger than the limit', 'permanent'),
   'image-platform-unsupported': problem(422, 'Images of this operating system cannot be scanned', 'permanent'),
+  'vex-invalid': problem(422, 'The VEX document cannot be read'),
   'sbom-invalid': problem(422, 'The SBOM cannot be read', 'permanent'),
   // Scanning
   'engine-unavailable': problem(503, 'No scan engine is at hand', 'transient', 'warn'),

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common'
 import type { EngineName } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
+import { DecisionRules } from '../decisions/decision-rules.js'
 import { plainArray } from '../ingest/array-parameter.js'
 import { engineCode } from '../inventory/column-codes.js'
 import { diffFindings, type FindingDiff, type FindingFacts, type ReportedFinding, type StoredFinding } from './finding-diff.js'
@@ -46,7 +47,15 @@ interface FindingRow {
 /** Findings of vulnerabilities. Rows are written here alone, under the lock of their image. */
 @Injectable()
 export class FindingStore {
-  constructor(private readonly summaries: SummaryStore) {}
+  constructor(
+    private readonly summaries: SummaryStore,
+    private readonly decisions: DecisionRules,
+  ) {}
+
+  /** Decides about what was stored of an image, by the statements that are about it; comes after `store` for all engines of a report. */
+  async decide(tx: Transaction, imageId: number, at: Date): Promise<void> {
+    await this.decisions.applyToImages(tx, [imageId], at)
+  }
 
   /** Makes the stored findings equal to the report's, as far as it may, and sums them up; unchanged ones are not touched. */
   async store(tx: Transaction, report: FindingReport): Promise<{ counts: FindingCounts; appeared: number; gone: number }> {

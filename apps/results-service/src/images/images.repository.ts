@@ -135,6 +135,9 @@ export class ImagesRepository {
     for (const table of [
       'image_package',
       'finding_event',
+      'finding_decision',
+      'finding_decision_event',
+      'vex_match',
       'image_package_event',
       'secret_finding',
       'misconfiguration_finding',

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DecisionEvent, DecisionStatus } from '../decision.js'
 import { Digest, EngineName, Timestamp, Uuid } from '../primitives.js'
 import { TaskState } from '../scan.js'
 import { defineSchema } from '../schema.js'
@@ -14,7 +15,27 @@ export const EventBody = defineSchema(
       engines: z.array(z.object({ engine: EngineName, status: z.string() })),
       runId: Uuid,
     }),
-    z.object({ type: z.literal('findings.changed'), digest: Digest, engine: EngineName, appeared: z.int(), gone: z.int() }),
+    z.object({
+      type: z.literal('findings.changed'),
+      digest: Digest,
+      engine: EngineName,
+      appeared: z.int(),
+      gone: z.int(),
+      changed: z.int().optional().describe('Findings of another severity, fix or KEV listing, or whose EPSS crossed the threshold'),
+      cause: z
+        .enum(['scan', 'database', 'decision', 'vex'])
+        .optional()
+        .describe('decision and vex: findings that a decision suppresses count as gone, those that it no longer suppresses as appeared'),
+    }),
+    z.object({
+      type: z.literal('finding.decided'),
+      digest: Digest,
+      status: DecisionStatus.nullable().describe('null: they have no decision any more'),
+      change: DecisionEvent.shape.kind,
+      source: z.enum(['triage', 'vex']),
+      count: z.int(),
+      findingIds: z.array(z.string()).describe('The first 100 of them'),
+    }),
     z.object({ type: z.literal('workloads.changed'), cluster: z.string(), appeared: z.int(), gone: z.int() }),
     z.object({ type: z.literal('workloads.stale'), cluster: z.string(), since: Timestamp }),
     z.object({ type: z.literal('image.removed'), digest: Digest }),

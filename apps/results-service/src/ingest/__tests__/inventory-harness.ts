@@ -3,6 +3,8 @@ import type { GenerationRef, ScanReport } from '@pharos/contracts'
 import { FakeClock } from '@pharos/service-kit'
 import { createResultsDatabase, type ResultsDatabase } from '../../database/__tests__/results-database.js'
 import { rows } from '../../database/sql.js'
+import { DecisionStore } from '../../decisions/decision-store.js'
+import { EventLog } from '../../events/event-log.js'
 import { FindingStore } from '../../findings/finding-store.js'
 import { IssueStore } from '../../findings/issue-store.js'
 import { SummaryStore } from '../../findings/summary-store.js'
@@ -11,6 +13,8 @@ import { ImageStore } from '../../images/image-store.js'
 import { ImagePackageStore } from '../../packages/image-package-store.js'
 import { PackageStore } from '../../packages/package-store.js'
 import { MatchStore } from '../../vulnerabilities/match-store.js'
+import { VexDecisionRules } from '../../vex/vex-decision-rules.js'
+import { VexMatchesRepository } from '../../vex/vex-matches.repository.js'
 import { VulnerabilityStore } from '../../vulnerabilities/vulnerability-store.js'
 import { WorkloadLinks } from '../../workloads/workload-links.js'
 import { ReportImageStore } from '../report-image-store.js'
@@ -45,6 +49,14 @@ const tables = [
   'package_match',
   'finding',
   'finding_event',
+  'finding_decision',
+  'finding_decision_event',
+  'vex_document',
+  'vex_statement',
+  'vex_statement_alias',
+  'vex_match',
+  'vex_trust',
+  'image_package_event',
   'secret_finding',
   'misconfiguration_finding',
   'image_engine_result',
@@ -62,11 +74,13 @@ export async function createInventory(): Promise<InventoryHarness> {
   const results = await createResultsDatabase()
   const clock = new FakeClock(new Date('2026-11-24T08:00:00.000Z'))
   const images = new ImageStore(new WorkloadLinks())
+  const summaries = new SummaryStore()
+  const events = new EventLog(results.database, { eventsWritten: () => undefined } as never)
   const reports = new ReportStore(
     new ReportImageStore(images, new PackageStore(), new ImagePackageStore()),
     new VulnerabilityStore(),
     new MatchStore(),
-    new FindingStore(new SummaryStore()),
+    new FindingStore(summaries, new VexDecisionRules(new VexMatchesRepository(), new DecisionStore(summaries, events), summaries)),
     new IssueStore(),
     new EngineResultStore(),
     clock,
