@@ -16,7 +16,7 @@ export class WorkloadLinks {
       tx,
       `update workload w set image_id = ${resolvedImageId('w.digest', 'w.platform')}
         where w.until is null and w.image_id is null
-          and w.digest in (select $1::text union all select $2::text where $2 is not null union all select index_digest from image_index where manifest_digest = $1)
+          and w.digest = any (array(select index_digest from image_index where manifest_digest = $1::text) || array_remove(array[$1::text, $2::text], null))
           and ${resolvedImageId('w.digest', 'w.platform')} is not null`,
       [digest, configDigest],
     )
