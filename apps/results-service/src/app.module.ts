@@ -8,8 +8,11 @@ import { DatabaseModule } from './database/database.module.js'
 import { DecisionsModule } from './decisions/decisions.module.js'
 import { EventsModule } from './events/events.module.js'
 import { ExpiryModule } from './expiry/expiry.module.js'
+import { HistoryModule } from './history/history.module.js'
 import { InventoryModule } from './inventory/inventory.module.js'
+import { QueryModule } from './query/query.module.js'
 import { QueuesModule } from './queues/queues.module.js'
+import { RematchesModule } from './rematches/rematches.module.js'
 import { SchedulesModule } from './schedules/schedules.module.js'
 import { SystemModule } from './system/system.module.js'
 import { TasksModule } from './tasks/tasks.module.js'
@@ -30,10 +33,13 @@ export class AppModule {
         EventsModule,
         AuditModule,
         DecisionsModule,
+        QueryModule,
         InventoryModule,
+        HistoryModule,
         TasksModule,
         AttemptsModule,
         QueuesModule,
+        RematchesModule,
         SchedulesModule,
         AccessModule,
         SystemModule,

@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { Digest, EngineName, pageOf, PageQuery, Severity, Timestamp, Uuid } from './primitives.js'
+import { Digest, EngineName, pageOf, Severity, Timestamp, Uuid } from './primitives.js'
+import { decisionStatuses } from './query/filter-fields.js'
+import { FilteredPageQuery, walkablePageOf } from './query/query-page.js'
 import { defineSchema, exampleOf } from './schema.js'
 
 /** Whether and how a vulnerability is fixed, as the advisory says. */
@@ -76,7 +78,60 @@ export const PackageRef = defineSchema(
 )
 export type PackageRef = z.infer<typeof PackageRef>
 
-/** A vulnerability found in an image: one row for each package occurrence, alias group and engine. */
+/** What one engine says of a finding that several may report. */
+export const FindingReporter = defineSchema(
+  'FindingReporter',
+  z.object({
+    id: z.string().describe("Id of the engine's own finding"),
+    engine: EngineName,
+    nativeId: z.string(),
+    namespace: z.string(),
+    severity: Severity,
+    severityGiven: z.string().describe('Severity as the source words it'),
+    risk: z.number().min(0).max(100),
+    fix: z.object({ state: FixState, versions: z.array(z.string()) }),
+    isSuppressed: z.boolean(),
+    lastConfirmed: z.object({
+      at: Timestamp,
+      engineVersion: z.string().nullable(),
+      database: z
+        .object({ schemaVersion: z.string(), builtAt: Timestamp.nullable(), checksum: z.string().nullable() })
+        .nullable()
+        .describe('The database that last confirmed it'),
+    }),
+  }),
+  {
+    id: 'f_7k2m9q4t1x8z',
+    engine: 'grype',
+    nativeId: 'GHSA-35jh-r3h4-6jhm',
+    namespace: 'github:language:javascript',
+    severity: 'high',
+    severityGiven: 'High',
+    risk: 3.2,
+    fix: { state: 'fixed', versions: ['4.17.21'] },
+    isSuppressed: false,
+    lastConfirmed: { at: '2026-11-24T08:00:00.000Z', engineVersion: '0.121.2', database: null },
+  },
+)
+export type FindingReporter = z.infer<typeof FindingReporter>
+
+/** Where two engines do not agree on a finding, and why as far as their data tells. */
+export const FindingDifference = defineSchema(
+  'FindingDifference',
+  z.object({
+    kind: z
+      .enum(['severity', 'fix', 'range', 'status', 'only-one'])
+      .describe('severity, fixed versions, affected versions, state of the fix, or that one engine alone reports it'),
+    detail: z.string().describe('What each says'),
+  }),
+  { kind: 'severity', detail: 'grype: high (High, github:language:javascript); trivy: critical (CRITICAL, ghsa)' },
+)
+export type FindingDifference = z.infer<typeof FindingDifference>
+
+/**
+ * A vulnerability found in an image: one row for each package occurrence and alias group. What several engines report of one
+ * package is one row: the finding of the first engine that fits the filter, with all of them in `reportedBy`.
+ */
 export const Finding = defineSchema(
   'Finding',
   z.object({
@@ -120,6 +175,34 @@ export const Finding = defineSchema(
     matchDetails: z
       .array(z.object({ type: z.string(), matcher: z.string(), searchedBy: z.unknown(), found: z.unknown() }))
       .describe('Why the engine matched'),
+    image: z
+      .object({
+        digest: Digest,
+        references: z.array(z.string()).describe('repository:tag that lead to it now and that the caller may see, at most 20'),
+        platform: z.string(),
+        workloadCount: z.int().min(0).describe('Containers of workloads that run it now and that the caller may see'),
+      })
+      .optional(),
+    layer: z
+      .object({
+        diffId: z.string(),
+        position: z.int().min(0).nullable().describe('Position among the layers of the image, the base first'),
+      })
+      .nullable()
+      .optional()
+      .describe('Layer that brought the package'),
+    decision: z
+      .object({ status: z.enum(decisionStatuses), by: z.string(), at: Timestamp })
+      .nullable()
+      .optional()
+      .describe('What was decided on it; null is nothing yet'),
+    isSuppressed: z.boolean().optional().describe('Whether the decision takes it out of the counts'),
+    allowed: z
+      .array(z.enum(['decide']))
+      .optional()
+      .describe('What the caller may do with it'),
+    reportedBy: z.array(FindingReporter).optional(),
+    differences: z.array(FindingDifference).optional(),
   }),
   {
     id: 'f_7k2m9q4t1x8z',
@@ -150,13 +233,13 @@ export const Finding = defineSchema(
   },
 )
 export type Finding = z.infer<typeof Finding>
-export const FindingPage = pageOf('FindingPage', Finding, exampleOf(Finding))
+export const FindingPage = walkablePageOf('FindingPage', Finding, exampleOf(Finding))
 export type FindingPage = z.infer<typeof FindingPage>
 
 /** Filters of `/images/{digest}/findings`. Comma-separated lists mean "one of". */
 export const ListFindingsQuery = defineSchema(
   'ListFindingsQuery',
-  PageQuery.extend({
+  FilteredPageQuery.extend({
     engine: EngineName.optional(),
     severity: z.string().max(100).optional().describe('Severities, comma separated'),
     minRisk: z.coerce.number().min(0).max(100).optional(),
@@ -165,12 +248,28 @@ export const ListFindingsQuery = defineSchema(
     package: z.string().max(255).optional().describe('Package name; * stands for any run of characters'),
     type: z.string().max(100).optional().describe('Package types, comma separated'),
     vulnerability: z.string().max(100).optional().describe('Id or alias'),
-    state: z.enum(['open', 'gone', 'all']).default('open'),
-    sort: z.enum(['-risk', '-severity', '-epss', 'package', 'vulnerability']).default('-risk').describe('Order; ties are broken by id'),
+    state: z.enum(['open', 'gone', 'all']).optional().describe('open, unless the filter speaks of the state'),
+    sort: z
+      .enum(['-risk', 'risk', '-severity', 'severity', '-epss', 'epss', '-firstSeen', 'firstSeen', 'package', 'vulnerability'])
+      .default('-risk')
+      .describe('Order, with - the highest or newest first; ties have a fixed order'),
   }),
   { severity: 'critical,high', sort: '-risk' },
 )
 export type ListFindingsQuery = z.infer<typeof ListFindingsQuery>
+
+/** A list of the findings of all images that the caller may see. */
+export const QueryFindings = defineSchema(
+  'QueryFindings',
+  FilteredPageQuery.extend({
+    sort: z
+      .enum(['-risk', 'risk', '-severity', 'severity', '-epss', 'epss', '-firstSeen', 'firstSeen'])
+      .default('-risk')
+      .describe('Order, with - the highest or newest first. severity is the one that the vulnerability has now; ties have a fixed order'),
+  }),
+  { filter: 'severity >= high and kev = true', sort: '-risk' },
+)
+export type QueryFindings = z.infer<typeof QueryFindings>
 
 /** A secret found in an image. The secret itself is never kept, only a masked line. */
 export const SecretFinding = defineSchema(

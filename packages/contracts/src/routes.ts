@@ -1,5 +1,6 @@
 import { historyRoutes } from './routes/history-routes.js'
 import { imageRoutes } from './routes/image-routes.js'
+import { queryRoutes } from './routes/query-routes.js'
 import { registryRoutes } from './routes/registry-routes.js'
 import { rematchRoutes } from './routes/rematch-routes.js'
 import { scanRoutes } from './routes/scan-routes.js'
@@ -10,7 +11,16 @@ import { SubmitBatch } from './scan.js'
 export type { HttpMethod, RouteDefinition } from './routes/route-definition.js'
 
 /** Every public route of Pharos. */
-export const routes = [...scanRoutes, ...imageRoutes, ...historyRoutes, ...registryRoutes, ...rematchRoutes, ...systemRoutes, ...workloadRoutes] as const
+export const routes = [
+  ...scanRoutes,
+  ...imageRoutes,
+  ...queryRoutes,
+  ...historyRoutes,
+  ...registryRoutes,
+  ...rematchRoutes,
+  ...systemRoutes,
+  ...workloadRoutes,
+] as const
 
 /** Name of a public route. */
 export type Operation = (typeof routes)[number]['operation']

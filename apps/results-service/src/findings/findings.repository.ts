@@ -1,47 +1,53 @@
 import { Injectable } from '@nestjs/common'
 import type { AvailableFix, ListFindingsQuery, ReportMatch } from '@pharos/contracts'
+import type { VisibleRepositories } from '../access/repository-scope.js'
 import type { KeysetValue } from '../database/keyset.js'
 import { rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
 import type { LocatedImage } from '../images/image-locator.js'
+import { plainArray } from '../ingest/array-parameter.js'
 import type { OccurrenceDetail } from '../packages/image-package-store.js'
 import { packageRefColumns, type PackageRefRow } from '../packages/package-view.js'
+import { countLimit, type WalkPosition } from '../query/walkable-page.js'
 import { vulnerabilityColumns, vulnerabilityJoins, type VulnerabilityRow } from '../vulnerabilities/vulnerability-view.js'
-import { idRange } from './finding-identity.js'
+import { otherReports } from './finding-merge.js'
+import { type FindingSelection, findingSource } from './finding-selection.js'
+import { type ChosenFinding, chooseFindings } from './finding-walk.js'
 import type { IssueTable } from './issue-store.js'
 
-export type FindingSort = ListFindingsQuery['sort']
-
-/** Filters of a list of findings, in the codes of the columns; null is no filter. */
-export interface FindingFilter {
-  readonly engine: number | null
-  readonly severities: readonly number[] | null
-  readonly minRisk: number | null
-  readonly isKev: boolean | null
-  readonly fixStates: readonly number[] | null
-  /** LIKE pattern. */
-  readonly packageName: string | null
-  readonly types: readonly string[] | null
-  /** Hash of an id or alias. */
-  readonly aliasHash: string | null
-  readonly isOpen: boolean | null
-}
-
-/** A finding with all that is joined to it. */
-export interface FindingRow extends VulnerabilityRow, PackageRefRow {
+/** What one engine reports, of a finding that several may report. */
+export interface ReporterRow {
   id: string
   engine: number
   severity: number
-  risk: number
   fix_state: number
+  is_suppressed: boolean
+  last_seen_at: string | Date | null
+  native_id: string
+  namespace: string
+  severity_given: string
+  risk: number
+  match_body: MatchBody
+}
+
+interface MatchBody {
+  fixVersions: string[]
+  fixAvailable: AvailableFix[]
+  details: ReportMatch['details']
+}
+
+/** A finding with all that is joined to it. */
+export interface FindingRow extends VulnerabilityRow, PackageRefRow, ReporterRow {
+  image_id: string
   is_open: boolean
   first_seen_at: Date
   last_seen_at: Date | null
-  scanned_at: Date | null
-  sort_key: string | number
-  match_body: { fixVersions: string[]; fixAvailable: AvailableFix[]; details: ReportMatch['details'] }
   occurrence_detail: OccurrenceDetail | null
   others: OtherAdvisoryRow[] | null
+  reporters: ReporterRow[] | null
+  decision_status: string | null
+  decided_by: string | null
+  decided_at: Date | null
 }
 
 /** Another advisory of a finding's alias group that matches its package. */
@@ -51,6 +57,27 @@ export interface OtherAdvisoryRow {
   severity_given: string
   fix_state: number
   match_body: { fixVersions: string[] }
+}
+
+/** The image of a finding, as a list of findings shows it. */
+export interface FindingImageRow {
+  id: string
+  digest: string
+  platform: string
+  diff_ids: string[]
+  references: string[]
+  workload_count: number
+  results: EngineResult[] | null
+}
+
+/** What an engine last said of an image. */
+export interface EngineResult {
+  engine: number
+  status: string
+  engine_version: string | null
+  database: { schemaVersion: string; builtAt: string | null; checksum: string | null } | null
+  scanned_at: string
+  has_good_result: boolean
 }
 
 /** A secret or misconfiguration. */
@@ -64,69 +91,70 @@ export interface IssueRow {
   body: unknown
 }
 
-/** Names are cut in sort keys: they may be any length, and a cursor may not. Ties are broken by id. */
-const sorts: Readonly<Record<FindingSort, { key: string; type: string; isDescending: boolean }>> = {
-  '-risk': { key: 'coalesce(s.risk, 0)', type: 'real', isDescending: true },
-  '-severity': { key: 'f.severity', type: 'int2', isDescending: true },
-  '-epss': { key: 'coalesce(s.epss, -1)', type: 'float8', isDescending: true },
-  package: { key: 'left(p.name, 100) collate "C"', type: 'text', isDescending: false },
-  vulnerability: { key: 'left(g.canonical_id, 100) collate "C"', type: 'text', isDescending: false },
-}
+const reporterColumns = (finding: string, vulnerability: string, match: string) =>
+  `json_build_object('id', ${finding}.id, 'engine', ${finding}.engine, 'severity', ${finding}.severity, 'fix_state', ${finding}.fix_state, 'is_suppressed', ${finding}.is_suppressed,
+     'last_seen_at', ${finding}.last_seen_at, 'native_id', ${vulnerability}.native_id, 'namespace', ${vulnerability}.namespace, 'severity_given', ${vulnerability}.severity_given,
+     'risk', (select coalesce(max(ms.risk), 0) from vulnerability_score ms where ms.vulnerability_id = ${finding}.vulnerability_id), 'match_body', ${match}.body)`
 
-/** Reads findings of one image: its rows lie side by side in the primary key, and are sorted as they are read. */
+/** Reads findings: first which ones, in an order that an index has, then all that is shown of these. */
 @Injectable()
 export class FindingsRepository {
   constructor(private readonly database: Database) {}
 
-  async list(
-    image: LocatedImage,
-    filter: FindingFilter,
-    sort: FindingSort,
-    after: readonly KeysetValue[] | null,
+  async choose(
+    selection: FindingSelection,
+    sort: ListFindingsQuery['sort'],
+    position: WalkPosition | null,
     limit: number,
-  ): Promise<FindingRow[]> {
-    const { key, type, isDescending } = sorts[sort]
-    const direction = isDescending ? 'desc' : 'asc'
-    const [afterKey = null, afterId = null] = after ?? []
+  ): Promise<ChosenFinding[]> {
+    const statement = chooseFindings(selection, sort, position, limit)
+    return rows<ChosenFinding>(this.database.runner, ...selection.parameters.bind(statement))
+  }
+
+  /** Counts up to one more than the limit of counts. */
+  async count(selection: FindingSelection): Promise<number> {
+    const source = findingSource(selection)
+    const [row] = await rows<{ count: string }>(
+      this.database.runner,
+      ...selection.parameters.bind(`select count(*) from (select from ${source} where ${selection.condition('f')} limit ${countLimit + 1}) x`),
+    )
+    return Number(row?.count ?? 0)
+  }
+
+  /** In no order. */
+  async details(ids: readonly string[]): Promise<FindingRow[]> {
     return rows<FindingRow>(
       this.database.runner,
-      `with chosen as (
-         select f.id, ${key} as sort_key
-           from finding f join vulnerability v on v.id = f.vulnerability_id ${vulnerabilityJoins} join package p on p.id = f.package_id
-          where f.id between $1 and $2 and f.image_id = $3
-            and ($4::int2 is null or f.engine = $4) and ($5::int2[] is null or f.severity = any ($5)) and ($6::real is null or coalesce(s.risk, 0) >= $6)
-            and ($7::bool is null or f.is_kev = $7) and ($8::int2[] is null or f.fix_state = any ($8)) and ($9::text is null or p.name like $9)
-            and ($10::text[] is null or p.type = any ($10)) and ($11::bool is null or f.is_open = $11)
-            and ($12::uuid is null or v.group_id in (select a.group_id from vulnerability_alias a where a.alias_hash = $12))
-            and ($14::uuid is null or (${key}, f.id) ${isDescending ? '<' : '>'} ($13::${type}, $14))
-          order by ${key} ${direction}, f.id ${direction} limit $15)
-       select f.id, f.engine, f.severity, coalesce(s.risk, 0) as risk, f.fix_state, f.is_open, f.first_seen_at, f.last_seen_at, r.scanned_at, c.sort_key, m.body as match_body,
-              o.detail as occurrence_detail,
+      `select f.id, f.image_id, f.engine, f.severity, coalesce(s.risk, 0) as risk, f.fix_state, f.is_open, f.is_suppressed, f.first_seen_at, f.last_seen_at,
+              m.body as match_body, o.detail as occurrence_detail, d.status as decision_status, d.decided_by, d.decided_at,
               (select json_agg(json_build_object('native_id', v2.native_id, 'namespace', v2.namespace, 'severity_given', v2.severity_given, 'fix_state', m2.fix_state, 'match_body', m2.body) order by v2.id)
                  from package_match m2 join vulnerability v2 on v2.id = m2.vulnerability_id
                 where m2.package_id = f.package_id and m2.engine = f.engine and m2.is_open and m2.vulnerability_id <> f.vulnerability_id and v2.group_id = v.group_id) as others,
+              (select json_agg(${reporterColumns('x', 'xv', 'xm')} order by x.engine, x.id)
+                 from (select mf.* from ${otherReports('f', 'mf')}) x join vulnerability xv on xv.id = x.vulnerability_id join package_match xm on xm.id = x.match_id) as reporters,
               ${packageRefColumns}, ${vulnerabilityColumns}
-         from chosen c join finding f on f.id = c.id join vulnerability v on v.id = f.vulnerability_id ${vulnerabilityJoins} join package p on p.id = f.package_id
+         from finding f join vulnerability v on v.id = f.vulnerability_id ${vulnerabilityJoins} join package p on p.id = f.package_id
          join package_match m on m.id = f.match_id left join image_package o on o.image_id = f.image_id and o.occurrence = f.occurrence
-         left join image_engine_result r on r.image_id = f.image_id and r.engine = f.engine
-        order by c.sort_key ${direction}, f.id ${direction}`,
-      [
-        ...idRange(image.digest),
-        image.id,
-        filter.engine,
-        filter.severities,
-        filter.minRisk,
-        filter.isKev,
-        filter.fixStates,
-        filter.packageName,
-        filter.types,
-        filter.isOpen,
-        filter.aliasHash,
-        afterKey,
-        afterId,
-        limit,
-      ],
+         left join finding_decision d on d.finding_id = f.id
+        where f.id = any ($1::uuid[])`,
+      [plainArray(ids)],
     )
+  }
+
+  async images(ids: readonly string[], scope: VisibleRepositories): Promise<Map<string, FindingImageRow>> {
+    const found = await rows<FindingImageRow>(
+      this.database.runner,
+      `select i.id, i.digest, i.platform, i.diff_ids,
+              coalesce((select json_agg(x.name) from (
+                select distinct case r.tag when '' then r.repository || '@' || i.digest else r.repository || ':' || r.tag end as name
+                  from image_reference r where r.image_id = i.id and r.until is null and ($1::text[] is null or r.repository like any ($1::text[])) order by 1 limit 20) x), '[]') as "references",
+              (select count(*)::int from workload w where w.image_id = i.id and w.until is null and ($1::text[] is null or w.repository like any ($1::text[]))) as workload_count,
+              (select json_agg(json_build_object('engine', r.engine, 'status', r.status, 'engine_version', r.engine_version, 'database', r.database, 'scanned_at', r.scanned_at, 'has_good_result', r.has_good_result) order by r.engine)
+                 from image_engine_result r where r.image_id = i.id) as results
+         from image i where i.id = any ($2::int8[])`,
+      [scope, plainArray(ids)],
+    )
+    return new Map(found.map((row) => [row.id, row]))
   }
 
   async listIssues(table: IssueTable, image: LocatedImage, after: readonly KeysetValue[] | null, limit: number): Promise<IssueRow[]> {

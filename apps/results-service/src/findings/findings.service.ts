@@ -1,157 +1,93 @@
 import { Injectable } from '@nestjs/common'
 import {
+  type FilterNode,
+  filterOf,
   type Finding,
   type FindingPage,
-  type FixState,
+  hasRole,
   type ListFindingsQuery,
-  type MisconfigurationFinding,
-  type PageQuery,
-  type ReportMisconfiguration,
-  type ReportSecret,
-  type SecretFinding,
+  type Principal,
+  printFilter,
+  type QueryFindings,
 } from '@pharos/contracts'
-import type { z } from 'zod'
-import type { VisibleRepositories } from '../access/repository-scope.js'
-import { decodeCursor, type Page, pageOfRows } from '../database/keyset.js'
-import { ImageLocator } from '../images/image-locator.js'
-import { engineCode, engineOf, fixStateCode, fixStateOf, severities, severityCode, severityOf } from '../inventory/column-codes.js'
-import { originalText, storedText } from '../inventory/stored-text.js'
-import { codesOfList, likeOfGlob } from '../inventory/text-pattern.js'
-import { packageRefOf } from '../packages/package-view.js'
-import { aliasHash } from '../vulnerabilities/vulnerability-store.js'
-import { vulnerabilityOf } from '../vulnerabilities/vulnerability-view.js'
-import { publicFindingId } from './finding-identity.js'
-import { type FindingFilter, type FindingRow, FindingsRepository, type IssueRow, type OtherAdvisoryRow } from './findings.repository.js'
-import type { IssueTable } from './issue-store.js'
+import { type VisibleRepositories, visibleRepositories } from '../access/repository-scope.js'
+import { ImageLocator, type LocatedImage } from '../images/image-locator.js'
+import { cappedCount, decodePosition, walkablePage } from '../query/walkable-page.js'
+import { filterOfParameters } from './finding-filter.js'
+import { FindingSelections } from './finding-selection.js'
+import { findingOf } from './finding-view.js'
+import { cursorLength, cursorValues } from './finding-walk.js'
+import { FindingsRepository } from './findings.repository.js'
 
-const fixStates: readonly FixState[] = ['fixed', 'not-fixed', 'wont-fix', 'unknown']
 const firstFindings = 100
 
-/** Lists what was found in an image. */
+/** Who asks, as far as a list depends on it. */
+interface Caller {
+  readonly scope: VisibleRepositories
+  readonly allowed: NonNullable<Finding['allowed']>
+}
+
+type ListRequest = Pick<ListFindingsQuery, 'sort' | 'cursor' | 'limit' | 'count'>
+
+/** Lists findings of vulnerabilities: of one image, or of all that the caller may see. */
 @Injectable()
 export class FindingsService {
   constructor(
     private readonly findings: FindingsRepository,
+    private readonly selections: FindingSelections,
     private readonly locator: ImageLocator,
   ) {}
 
-  async list(digest: string, query: ListFindingsQuery, scope: VisibleRepositories): Promise<FindingPage> {
-    const image = await this.locator.locate(digest, scope)
-    const { cursor, limit, ...filters } = query
-    const list = { list: 'findings', sort: JSON.stringify([image.digest, filters]) }
-    const found = await this.findings.list(image, filterOf(query), query.sort, decodeCursor(list, cursor, 2), limit + 1)
-    return pageOfRows(list, found, limit, (row) => [row.sort_key, row.id], findingOf)
+  async list(digest: string, query: ListFindingsQuery, principal: Principal): Promise<FindingPage> {
+    const caller = callerOf(principal)
+    const image = await this.locator.locate(digest, caller.scope)
+    return this.page(filterOfParameters(query), query, caller, image)
   }
 
-  /** The first 100 open findings by risk. */
+  async query(query: QueryFindings, principal: Principal): Promise<FindingPage> {
+    return this.page(filterOf(query.filter, 'findings'), query, callerOf(principal))
+  }
+
+  /** The first 100 open findings of an image by risk. */
   async top(digest: string, scope: VisibleRepositories): Promise<Finding[]> {
-    return (await this.list(digest, { limit: firstFindings, state: 'open', sort: '-risk' }, scope)).items
-  }
-
-  async listSecrets(digest: string, query: z.infer<typeof PageQuery>, scope: VisibleRepositories): Promise<Page<SecretFinding>> {
-    return this.listIssues('secret_finding', digest, query, scope, (row) => {
-      const { rule, category, title, path, startLine, endLine, masked, layer } = row.body as ReportSecret
-      return {
-        ...issueOf(row),
-        id: publicFindingId('s', row.id),
-        kind: 'secret',
-        rule,
-        category,
-        title,
-        path,
-        startLine,
-        endLine,
-        masked,
-        layer,
-      }
-    })
-  }
-
-  async listMisconfigurations(
-    digest: string,
-    query: z.infer<typeof PageQuery>,
-    scope: VisibleRepositories,
-  ): Promise<Page<MisconfigurationFinding>> {
-    return this.listIssues('misconfiguration_finding', digest, query, scope, (row) => {
-      const { check, title, description, message, resolution, target, urls } = row.body as ReportMisconfiguration
-      return {
-        ...issueOf(row),
-        id: publicFindingId('m', row.id),
-        kind: 'misconfiguration',
-        check,
-        title,
-        description,
-        message,
-        resolution,
-        target,
-        urls,
-      }
-    })
-  }
-
-  private async listIssues<T>(
-    table: IssueTable,
-    digest: string,
-    { cursor, limit }: z.infer<typeof PageQuery>,
-    scope: VisibleRepositories,
-    toItem: (row: IssueRow) => T,
-  ): Promise<Page<T>> {
     const image = await this.locator.locate(digest, scope)
-    const list = { list: table, sort: image.digest }
-    const found = await this.findings.listIssues(table, image, decodeCursor(list, cursor, 2), limit + 1)
-    return pageOfRows(list, found, limit, (row) => [row.severity, row.id], toItem)
+    const query: ListRequest = { limit: firstFindings, sort: '-risk', count: 'false' }
+    return (await this.page(filterOfParameters({ state: 'open' }), query, { scope, allowed: [] }, image)).items
+  }
+
+  private async page(ast: FilterNode | null, query: ListRequest, caller: Caller, image?: LocatedImage): Promise<FindingPage> {
+    const list = { list: 'findings', sort: JSON.stringify([image?.digest, ast === null ? '' : printFilter(ast), query.sort]) }
+    const position = decodePosition(list, query.cursor, cursorLength(query.sort))
+    const chosen = await this.findings.choose(
+      await this.selections.prepare(ast, caller.scope, image),
+      query.sort,
+      position,
+      query.limit + 1,
+    )
+    const page = walkablePage(
+      list,
+      position,
+      chosen,
+      query.limit,
+      (row) => cursorValues(query.sort, row),
+      (row) => row,
+    )
+    const [details, images] = await Promise.all([
+      this.findings.details(page.items.map(({ id }) => id)),
+      this.findings.images([...new Set(page.items.map((row) => row.image_id))], caller.scope),
+    ])
+    const byId = new Map(details.map((row) => [row.id, row]))
+    // A finding whose image was removed since it was chosen is left out.
+    const items = page.items.flatMap(({ id }) => byId.get(id) ?? []).map((row) => findingOf(row, images.get(row.image_id), caller.allowed))
+    const count = query.count === 'true' ? { count: cappedCount(await this.count(ast, caller.scope, image)) } : {}
+    return { ...page, items, ...count }
+  }
+
+  private async count(ast: FilterNode | null, scope: VisibleRepositories, image?: LocatedImage): Promise<number> {
+    return this.findings.count(await this.selections.prepare(ast, scope, image))
   }
 }
 
-function filterOf(query: ListFindingsQuery): FindingFilter {
-  return {
-    engine: query.engine === undefined ? null : engineCode(query.engine),
-    severities: codesOfList('severity', query.severity, (item) => severities.filter((known) => known === item).map(severityCode)[0]),
-    minRisk: query.minRisk ?? null,
-    isKev: query.kev === undefined ? null : query.kev === 'true',
-    fixStates: codesOfList('fix', query.fix, (item) => fixStates.filter((known) => known === item).map(fixStateCode)[0]),
-    packageName: query.package === undefined ? null : likeOfGlob(query.package),
-    types: query.type?.split(',').map((item) => storedText(item.trim())) ?? null,
-    aliasHash: query.vulnerability === undefined ? null : aliasHash(storedText(query.vulnerability)),
-    isOpen: query.state === 'all' ? null : query.state === 'open',
-  }
-}
-
-/** Severity and fix state are those of the image's last scan; risk and texts are those of the vulnerability and match as they are now. */
-function findingOf(row: FindingRow): Finding {
-  const { fixVersions, fixAvailable, details } = row.match_body
-  return {
-    id: publicFindingId('f', row.id),
-    kind: 'vulnerability',
-    engine: engineOf(row.engine),
-    vulnerability: { ...vulnerabilityOf(row), severity: severityOf(row.severity) },
-    ...(row.others === null ? {} : { alsoReportedAs: row.others.map(otherAdvisoryOf) }),
-    risk: row.risk,
-    fix: { state: fixStateOf(row.fix_state), versions: fixVersions, available: fixAvailable },
-    package: packageRefOf(row),
-    locations: row.occurrence_detail?.locations ?? [],
-    state: row.is_open ? 'open' : 'gone',
-    firstSeenAt: row.first_seen_at.toISOString(),
-    lastSeenAt: (row.last_seen_at ?? row.scanned_at ?? row.first_seen_at).toISOString(),
-    matchDetails: details,
-  }
-}
-
-function otherAdvisoryOf(row: OtherAdvisoryRow): NonNullable<Finding['alsoReportedAs']>[number] {
-  return {
-    nativeId: originalText(row.native_id),
-    namespace: originalText(row.namespace),
-    severityGiven: originalText(row.severity_given),
-    fix: { state: fixStateOf(row.fix_state), versions: row.match_body.fixVersions },
-  }
-}
-
-function issueOf(row: IssueRow) {
-  return {
-    engine: engineOf(row.engine),
-    severity: severityOf(row.severity),
-    state: row.is_open ? ('open' as const) : ('gone' as const),
-    firstSeenAt: row.first_seen_at.toISOString(),
-    lastSeenAt: row.last_seen_at.toISOString(),
-  }
+function callerOf(principal: Principal): Caller {
+  return { scope: visibleRepositories(principal), allowed: hasRole(principal.roles, 'triager') ? ['decide'] : [] }
 }

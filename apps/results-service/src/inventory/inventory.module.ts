@@ -7,9 +7,11 @@ import { ContextStore } from '../contexts/context-store.js'
 import { ContextsController } from '../contexts/contexts.controller.js'
 import { ContextsService } from '../contexts/contexts.service.js'
 import { FindingStore } from '../findings/finding-store.js'
+import { FindingSelections } from '../findings/finding-selection.js'
 import { FindingsController } from '../findings/findings.controller.js'
 import { FindingsRepository } from '../findings/findings.repository.js'
 import { FindingsService } from '../findings/findings.service.js'
+import { IssuesService } from '../findings/issues.service.js'
 import { IssueStore } from '../findings/issue-store.js'
 import { SummaryStore } from '../findings/summary-store.js'
 import { DatabasesController } from '../generations/databases.controller.js'
@@ -31,6 +33,7 @@ import { PackageStore } from '../packages/package-store.js'
 import { PackagesController } from '../packages/packages.controller.js'
 import { PackagesRepository } from '../packages/packages.repository.js'
 import { PackagesService } from '../packages/packages.service.js'
+import { rematchStores } from '../rematches/rematch-stores.js'
 import { RescansController } from '../rescans/rescans.controller.js'
 import { RescansRepository } from '../rescans/rescans.repository.js'
 import { RescansService } from '../rescans/rescans.service.js'
@@ -60,14 +63,17 @@ const stores = [
   PackageStore,
   ReportImageStore,
   ReportStore,
+  ...rematchStores,
   SummaryStore,
   VulnerabilityStore,
   WorkloadLinks,
 ]
 const reads = [
   ContextsService,
+  FindingSelections,
   FindingsRepository,
   FindingsService,
+  IssuesService,
   GenerationsRepository,
   GenerationsService,
   ImageLocator,
@@ -106,6 +112,18 @@ const reads = [
     { provide: SBOM_STORAGE, useClass: PostgresSbomStorageStrategy },
     { provide: ScanStorage, useClass: InventoryStorage },
   ],
-  exports: [ScanStorage, CatalogueStore, GenerationStore, GenerationsService, ImageView, ScanResultView],
+  exports: [
+    FindingSelections,
+    ScanStorage,
+    CatalogueStore,
+    GenerationStore,
+    GenerationsService,
+    ImageLocator,
+    ImageView,
+    ScanResultView,
+    SummaryStore,
+    VulnerabilityStore,
+    ...rematchStores,
+  ],
 })
 export class InventoryModule {}

@@ -182,8 +182,7 @@ describe('an image', () => {
 })
 
 describe('findings of an image', () => {
-  const list = (query: object, scope: string[] | null = null) =>
-    reads.findings.list(digestOf('shop'), ListFindingsQuery.parse(query), scope)
+  const list = (query: object) => reads.findings.list(digestOf('shop'), ListFindingsQuery.parse(query), everything)
 
   it('fit the contract, with all that was reported', async () => {
     const page = await list({ limit: 500 })
@@ -199,7 +198,7 @@ describe('findings of an image', () => {
     expect(page.items.some((item) => item.vulnerability.kev !== null && item.vulnerability.epss === null)).toBe(true)
   })
 
-  it.each(['-risk', '-severity', '-epss', 'package', 'vulnerability'])('walked by %s in pages of 3 equal one page', async (sort) => {
+  it.each(ListFindingsQuery.shape.sort.unwrap().options)('walked by %s in pages of 3 equal one page', async (sort) => {
     const whole = (await list({ sort, limit: 500 })).items.map((item) => item.id)
     expect(whole).toHaveLength(26)
     expect((await walk((cursor) => list({ sort, limit: 3, cursor }))).map((item) => item.id)).toEqual(whole)
@@ -223,10 +222,10 @@ describe('findings of an image', () => {
   })
 
   it('secrets and misconfigurations fit the contract', async () => {
-    const secrets = await reads.findings.listSecrets(digestOf('shop'), { limit: 1 }, null)
+    const secrets = await reads.issues.listSecrets(digestOf('shop'), { limit: 1 }, null)
     expect(SecretFindingPage.parse(secrets)).toEqual(secrets)
-    expect(await walk((cursor) => reads.findings.listSecrets(digestOf('shop'), { limit: 1, cursor }, null))).toHaveLength(2)
-    const misconfigurations = await reads.findings.listMisconfigurations(digestOf('shop'), { limit: 5 }, null)
+    expect(await walk((cursor) => reads.issues.listSecrets(digestOf('shop'), { limit: 1, cursor }, null))).toHaveLength(2)
+    const misconfigurations = await reads.issues.listMisconfigurations(digestOf('shop'), { limit: 5 }, null)
     expect(MisconfigurationFindingPage.parse(misconfigurations)).toEqual(misconfigurations)
     expect(misconfigurations.items).toHaveLength(1)
   })
@@ -270,9 +269,9 @@ describe('scope', () => {
     const hidden = digestOf('b-cart')
     const reading = [
       () => reads.view.detail(hidden, patterns),
-      () => reads.findings.list(hidden, ListFindingsQuery.parse({}), patterns),
-      () => reads.findings.listSecrets(hidden, { limit: 1 }, patterns),
-      () => reads.findings.listMisconfigurations(hidden, { limit: 1 }, patterns),
+      () => reads.findings.list(hidden, ListFindingsQuery.parse({}), teamA),
+      () => reads.issues.listSecrets(hidden, { limit: 1 }, patterns),
+      () => reads.issues.listMisconfigurations(hidden, { limit: 1 }, patterns),
       () => reads.packages.list(hidden, ListPackagesQuery.parse({}), patterns),
       () => reads.contexts.list(hidden, patterns),
       () => reads.sboms.open(hidden, 'syft', patterns),

@@ -5,8 +5,10 @@ import { PostgresSbomStorageStrategy } from '../../catalogues/postgres-sbom-stor
 import { ContextStore } from '../../contexts/context-store.js'
 import { ContextsService } from '../../contexts/contexts.service.js'
 import { EventLog } from '../../events/event-log.js'
+import { FindingSelections } from '../../findings/finding-selection.js'
 import { FindingsRepository } from '../../findings/findings.repository.js'
 import { FindingsService } from '../../findings/findings.service.js'
+import { IssuesService } from '../../findings/issues.service.js'
 import { GenerationStore } from '../../generations/generation-store.js'
 import { GenerationsRepository } from '../../generations/generations.repository.js'
 import { GenerationsService } from '../../generations/generations.service.js'
@@ -17,6 +19,8 @@ import { ImagesService } from '../../images/images.service.js'
 import { createInventory, type InventoryHarness } from '../../ingest/__tests__/inventory-harness.js'
 import { PackagesRepository } from '../../packages/packages.repository.js'
 import { PackagesService } from '../../packages/packages.service.js'
+import { FilterCompiler } from '../../query/filter-compiler.js'
+import { FilterSets } from '../../query/filter-sets.js'
 import { ImageSbomsService } from '../../sbom-formats/image-sboms.service.js'
 import { VulnerabilitiesRepository } from '../../vulnerabilities/vulnerabilities.repository.js'
 import { VulnerabilitiesService } from '../../vulnerabilities/vulnerabilities.service.js'
@@ -36,6 +40,8 @@ export async function createReads() {
   const locator = new ImageLocator(database)
   const imagesRepository = new ImagesRepository(database)
   const view = new ImageView(locator, imagesRepository, catalogues, database)
+  const compiler = new FilterCompiler(new FilterSets(database, inventory.clock), database, inventory.clock)
+  const findingsRepository = new FindingsRepository(database)
   const contextStore = new ContextStore(database)
   const generationStore = new GenerationStore(database, events, { scans: { databaseMaxAgeMs: 120 * 3_600_000 } } as never, inventory.clock)
   return {
@@ -45,7 +51,8 @@ export async function createReads() {
     contextStore,
     generationStore,
     images: new ImagesService(imagesRepository, locator, catalogues, events, audit, database),
-    findings: new FindingsService(new FindingsRepository(database), locator),
+    findings: new FindingsService(findingsRepository, new FindingSelections(compiler, database), locator),
+    issues: new IssuesService(findingsRepository, locator),
     packages: new PackagesService(new PackagesRepository(database), locator),
     vulnerabilities: new VulnerabilitiesService(new VulnerabilitiesRepository(database)),
     contexts: new ContextsService(contextStore, locator),

@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { PageQuery } from '../primitives.js'
+import { defineSchema } from '../schema.js'
+import { filterLimits } from './filter-parser.js'
+
+/** A count that stops at a limit: counting a fleet to the end would cost what nobody reads. */
+export const CappedCount = defineSchema(
+  'CappedCount',
+  z.object({
+    count: z.int().min(0).describe('Rows, at most the limit'),
+    isCapped: z.boolean().describe('True when there are more rows than were counted'),
+  }),
+  { count: 120, isCapped: false },
+)
+export type CappedCount = z.infer<typeof CappedCount>
+
+export const FilterText = defineSchema(
+  'FilterText',
+  z.string().max(filterLimits.length).describe('Filter, e.g. severity >= high and kev = true; see the page on queries'),
+  'severity >= high and kev = true',
+)
+
+/** Parameters of a list that takes a filter. */
+export const FilteredPageQuery = defineSchema(
+  'FilteredPageQuery',
+  PageQuery.extend({
+    filter: FilterText.optional(),
+    cursor: z.string().max(1024).optional().describe('nextCursor or prevCursor of a page, with the same filter and order; opaque'),
+    count: z.enum(['true', 'false']).default('false').describe('Whether to count the rows that fit the filter, up to 10,000'),
+  }),
+  { filter: 'kev = true', limit: 50 },
+)
+export type FilteredPageQuery = z.infer<typeof FilteredPageQuery>
+
+/** A page that can be walked in both directions. There are rows before or behind it exactly if the cursor is a string. */
+export function walkablePageOf<S extends z.ZodType>(id: string, item: S, example: z.input<S>) {
+  return defineSchema(
+    id,
+    z.object({
+      items: z.array(item).describe('Rows of this page'),
+      nextCursor: z.string().nullable().describe('Cursor of the next page, null on the last'),
+      prevCursor: z.string().nullable().optional().describe('Cursor of the page before, null on the first'),
+      count: CappedCount.optional().describe('Rows that fit, when asked for'),
+    }),
+    { items: [example], nextCursor: null } as never,
+  )
+}
