@@ -3,7 +3,7 @@
 //
 //   node tools/build.mjs --out DIR [--if-changed] [--test]
 //
-// It needs Go and nothing else. DIR gets grype, syft, crane, pharos-engine, pharos-sampledb, sample-go-app and a stamp; with --if-changed a DIR
+// It needs Go and nothing else. DIR gets grype, syft, crane, pharos-engine, pharos-sampledb, pharos-fleet, sample-go-app and a stamp; with --if-changed a DIR
 // whose stamp fits is left alone. --test runs the Go tests with the build's own flags, so that both share one build cache.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util'
 
 const tools = dirname(fileURLToPath(import.meta.url))
 const stampName = 'tools.stamp.json'
-const programs = ['grype', 'syft', 'crane', 'pharos-engine', 'pharos-sampledb', 'sample-go-app']
+const programs = ['grype', 'syft', 'crane', 'pharos-engine', 'pharos-sampledb', 'pharos-fleet', 'sample-go-app']
 
 /** What the user can act on; it is printed as one line, without a stack. */
 class Refusal extends Error {}
@@ -140,7 +140,7 @@ function build(out, inputs, goMod, environment, goVersion) {
     ]
     for (const [variable, packages] of steps) {
       process.stdout.write(
-        `building ${packages.map((name) => name.replace('./cmd/...', 'pharos-engine, pharos-sampledb').replace(/.*\/cmd\//, '')).join(', ')}\n`,
+        `building ${packages.map((name) => name.replace('./cmd/...', 'pharos-engine, pharos-sampledb, pharos-fleet').replace(/.*\/cmd\//, '')).join(', ')}\n`,
       )
       run(['build', '-ldflags', `-s -w -X ${variable}`, '-o', `${work}/`, ...packages], tools, environment)
     }
