@@ -62,20 +62,23 @@ func multiset(t *testing.T, matches []reportMatch) []string {
 	return lines
 }
 
-func TestFindingsEqualThoseOfTheGrypeCommand(t *testing.T) {
-	grype := toolsBin(t, "grype")
+// sampleCase is an image that findings are compared on.
+type sampleCase struct {
+	sentence string
+	layers   []testimage.Layer
+	// wanted and unwanted are ids that make the case what it says.
+	wanted, unwanted []string
+}
+
+func sampleCases(t *testing.T) []sampleCase {
+	t.Helper()
 	goApp, err := os.ReadFile(toolsBin(t, "sample-go-app"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	goLayer := testimage.Layer{"app/server": {Content: string(goApp), Mode: 0o755}}
 	lodash := testimage.NodeModules(map[string]string{"lodash": "4.17.20"})
-	cases := []struct {
-		sentence string
-		layers   []testimage.Layer
-		// wanted and unwanted are ids that make the case what it says.
-		wanted, unwanted []string
-	}{
+	return []sampleCase{
 		{"Debian packages with and without fixes", []testimage.Layer{testimage.OldDebian()},
 			[]string{"CVE-2023-4911", "CVE-2023-38545", "CVE-2005-2541", "CVE-2011-3374"}, []string{"CVE-2023-45853"}},
 		{"Alpine packages of one source", []testimage.Layer{testimage.OldAlpine()}, []string{"CVE-2023-5363", "CVE-2023-42366"}, nil},
@@ -102,10 +105,14 @@ func TestFindingsEqualThoseOfTheGrypeCommand(t *testing.T) {
 		{"a distribution that Grype does not know", []testimage.Layer{testimage.Text(map[string]string{
 			"etc/os-release": "ID=unheardof\nVERSION_ID=1\n"}), lodash}, []string{"GHSA-35jh-r3h4-6jhm"}, nil},
 	}
+}
+
+func TestFindingsEqualThoseOfTheGrypeCommand(t *testing.T) {
+	grype := toolsBin(t, "grype")
 	root := sampleDatabase(t, "facts.json")
 	p := start(t, layercache.Limits{})
 	p.must("openDatabase", map[string]any{"directory": root}, nil)
-	for _, c := range cases {
+	for _, c := range sampleCases(t) {
 		t.Run(c.sentence, func(t *testing.T) {
 			p.t = t
 			image := testimage.Write(t, c.layers...)

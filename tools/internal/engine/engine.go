@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -20,9 +21,11 @@ import (
 	"github.com/pharos-security/pharos/tools/internal/engine/failure"
 	"github.com/pharos-security/pharos/tools/internal/engine/grypeoptions"
 	"github.com/pharos-security/pharos/tools/internal/engine/layercache"
+	"github.com/pharos-security/pharos/tools/internal/engine/lookup"
 	"github.com/pharos-security/pharos/tools/internal/engine/match"
 	"github.com/pharos-security/pharos/tools/internal/engine/ociimage"
 	"github.com/pharos-security/pharos/tools/internal/engine/server"
+	"github.com/pharos-security/pharos/tools/internal/engine/unitmatch"
 )
 
 // Config is what an engine is started with.
@@ -41,7 +44,10 @@ type Engine struct {
 	options      *options.Grype
 	cataloguer   *catalogue.Cataloguer
 	matcher      *match.Matcher
+	units        *unitmatch.Matcher
 	open         *database.Database
+	// prepared is open for many searches; nil until it is needed.
+	prepared *lookup.Lookup
 	// kept is the last catalogued SBOM: a match follows its catalogue, so one is enough.
 	kept     *sbom.SBOM
 	keptID   string
@@ -60,6 +66,7 @@ func New(config Config) (*Engine, error) {
 	}
 	engine.cataloguer = cataloguer
 	engine.matcher = match.New(opts, engine.grypeVersion, sink)
+	engine.units = unitmatch.New(opts, sink)
 	return engine, nil
 }
 
@@ -73,13 +80,15 @@ func (e *Engine) Close() error {
 
 // Operations are the engine's part of the protocol.
 func (e *Engine) Operations() map[string]server.Operation {
-	return map[string]server.Operation{
+	operations := map[string]server.Operation{
 		"hello":        e.hello,
 		"openDatabase": e.openDatabase,
 		"catalogue":    e.catalogue,
 		"match":        e.match,
 		"convert":      e.convert,
 	}
+	maps.Copy(operations, e.rematchOperations())
+	return operations
 }
 
 func (e *Engine) hello(context.Context, func(any) error, func(string)) (any, error) {
@@ -110,7 +119,7 @@ func (e *Engine) openDatabase(_ context.Context, fields func(any) error, _ func(
 		return nil, err
 	}
 	former := e.open
-	e.open = opened
+	e.open, e.prepared = opened, nil
 	if former != nil {
 		if err := former.Close(); err != nil {
 			return nil, failure.Wrap(failure.Local, err)
@@ -157,6 +166,7 @@ func (e *Engine) match(ctx context.Context, fields func(any) error, progress fun
 		SBOMID     string `json:"sbomId"`
 		SBOMPath   string `json:"sbomPath"`
 		ReportPath string `json:"reportPath"`
+		UnitsPath  string `json:"unitsPath"`
 	}
 	if err := fields(&request); err != nil {
 		return nil, err
@@ -171,7 +181,14 @@ func (e *Engine) match(ctx context.Context, fields func(any) error, progress fun
 	if err != nil {
 		return nil, err
 	}
-	return e.matcher.Run(ctx, e.open, packages, request.ReportPath, progress)
+	result, err := e.matcher.Run(ctx, e.open, packages, request.ReportPath, progress)
+	if err != nil || request.UnitsPath == "" {
+		return result, err
+	}
+	if result.UnitCount, err = packages.WriteUnits(request.UnitsPath, e.units.Fields()); err != nil {
+		return nil, err
+	}
+	return result, nil
 }
 
 // packages prefers the SBOM in memory and falls back to the file.

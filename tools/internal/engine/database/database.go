@@ -46,6 +46,8 @@ type Database struct {
 	Info     Info
 	Status   *vulnerability.ProviderStatus
 	Provider vulnerability.Provider
+	// Reader is what Provider reads with.
+	Reader v6.Reader
 }
 
 // Open verifies the database under a Grype database root (the directory that GRYPE_DB_CACHE_DIR names) as the grype command does, except for
@@ -77,7 +79,7 @@ func Open(opts *options.Grype, directory string) (*Database, error) {
 	if err != nil {
 		return nil, errors.Join(failure.Wrap(failure.DatabaseDamaged, err), reader.Close())
 	}
-	return &Database{Info: *info, Status: &status, Provider: v6.NewVulnerabilityProvider(reader)}, nil
+	return &Database{Info: *info, Status: &status, Provider: v6.NewVulnerabilityProvider(reader), Reader: reader}, nil
 }
 
 // Close releases the database's files.

@@ -28,6 +28,7 @@ import (
 	"github.com/pharos-security/pharos/tools/internal/engine/failure"
 	"github.com/pharos-security/pharos/tools/internal/engine/grypeoptions"
 	"github.com/pharos-security/pharos/tools/internal/engine/outfile"
+	"github.com/pharos-security/pharos/tools/internal/engine/units"
 )
 
 // Matcher matches one SBOM after the other. Its matchers are made once.
@@ -75,24 +76,47 @@ type Database struct {
 
 // Result is what an engine reports of a match.
 type Result struct {
-	MatchCount   int       `json:"matchCount"`
-	IgnoredCount int       `json:"ignoredCount"`
-	Warnings     []Warning `json:"warnings"`
-	ReportBytes  int64     `json:"reportBytes"`
-	Timings      Timings   `json:"timings"`
-	Database     Database  `json:"database"`
+	MatchCount   int `json:"matchCount"`
+	IgnoredCount int `json:"ignoredCount"`
+	// UnitCount is the number of match units written; 0 when none were asked for.
+	UnitCount   int       `json:"unitCount,omitempty"`
+	Warnings    []Warning `json:"warnings"`
+	ReportBytes int64     `json:"reportBytes"`
+	Timings     Timings   `json:"timings"`
+	Database    Database  `json:"database"`
 }
 
 // Packages are what a report is made for.
 type Packages struct {
 	list    []pkg.Package
 	context pkg.Context
+	// dropped are the ids of packages that Grype leaves to the distribution's feed.
+	dropped []string
 }
 
 // FromSBOM takes the packages of an SBOM in memory.
 func (m *Matcher) FromSBOM(made *sbom.SBOM) Packages {
 	list, context := packagesOf(made, m.provider)
-	return Packages{list, context}
+	return Packages{list, context, droppedOf(made, list)}
+}
+
+// droppedOf are the SBOM's packages that are not on the list.
+func droppedOf(made *sbom.SBOM, list []pkg.Package) []string {
+	if made.Artifacts.Packages.PackageCount() == len(list) {
+		return nil
+	}
+	kept := make(map[string]bool, len(list))
+	for i := range list {
+		kept[string(list[i].ID)] = true
+	}
+	var dropped []string
+	for p := range made.Artifacts.Packages.Enumerate() {
+		if id := string(p.ID()); !kept[id] {
+			dropped = append(dropped, id)
+		}
+	}
+	slices.Sort(dropped)
+	return dropped
 }
 
 // FromDocument takes the packages of an SBOM document in any format that Grype reads.
@@ -102,11 +126,29 @@ func (m *Matcher) FromDocument(content []byte) (packages Packages, err error) {
 			err = failure.New(failure.SBOMInvalid, "panic: %v\n%s", panicked, debug.Stack())
 		}
 	}()
-	list, context, _, err := pkg.ProvideFromReader(bytes.NewReader(content), m.provider)
+	list, context, made, err := pkg.ProvideFromReader(bytes.NewReader(content), m.provider)
 	if err != nil {
 		return Packages{}, failure.Wrap(failure.SBOMInvalid, err)
 	}
-	return Packages{list, context}, nil
+	return Packages{list, context, droppedOf(made, list)}, nil
+}
+
+// WriteUnits writes the match unit of every package, dropped ones too, and returns how many there are: a line each,
+// {"artifactId": text, "key": 32 hex digits, "input": the unit's canonical form as a text}.
+func (p Packages) WriteUnits(path string, fields *units.Fields) (count int, err error) {
+	_, err = outfile.Write(path, func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		return fields.Make(p.list, p.dropped, func(made units.Made) error {
+			count++
+			return encoder.Encode(struct {
+				ArtifactID string `json:"artifactId"`
+				Key        string `json:"key"`
+				Input      string `json:"input"`
+			}{made.ArtifactID, made.Key, string(made.Canonical)})
+		})
+	})
+	return count, failure.Wrap(failure.MatchFailed, err)
 }
 
 // Run matches packages against a database and writes the report.
@@ -133,10 +175,13 @@ func (m *Matcher) Run(ctx context.Context, open *database.Database, packages Pac
 		Warnings:     warnings,
 		ReportBytes:  reportBytes,
 		Timings:      Timings{MatchMs: matched.Sub(started).Milliseconds(), EncodeMs: time.Since(matched).Milliseconds()},
-		Database: Database{
-			SchemaVersion: open.Info.SchemaVersion, BuiltAt: open.Info.BuiltAt, Checksum: open.Info.Checksum, IsSample: open.Info.IsSample,
-		},
+		Database:     DatabaseOf(open.Info),
 	}, nil
+}
+
+// DatabaseOf names an open database.
+func DatabaseOf(info database.Info) Database {
+	return Database{SchemaVersion: info.SchemaVersion, BuiltAt: info.BuiltAt, Checksum: info.Checksum, IsSample: info.IsSample}
 }
 
 // document follows runGrype of the grype command from the matcher on.
@@ -162,7 +207,7 @@ func (m *Matcher) document(ctx context.Context, open *database.Database, package
 	}
 	m.sink.Start()
 	remaining, ignored, err := matcher.FindMatchesContext(ctx, packages.list, packages.context)
-	warnings = warningsOf(m.sink.Stop())
+	warnings = WarningsOf(m.sink.Stop())
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return nil, nil, failure.Wrap(failure.MatchFailed, ctxErr)
 	}
@@ -200,7 +245,8 @@ func databaseInfo(open *database.Database) any {
 // harmless begins the messages of warnings that take nothing from the matches: these tell that an advisory's score could not be read.
 const harmless = "unable to parse CVSS vector"
 
-func warningsOf(entries []capture.Entry) []Warning {
+// WarningsOf sorts out what a library logged while it matched.
+func WarningsOf(entries []capture.Entry) []Warning {
 	warnings := []Warning{}
 	for _, entry := range entries {
 		warning := Warning{Package: entry.Fields["package"], Matcher: entry.Fields["matcher"], Message: entry.Message}

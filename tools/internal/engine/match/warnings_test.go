@@ -9,7 +9,7 @@ import (
 
 func TestWarningsNameWhatWasLost(t *testing.T) {
 	failed := capture.Entry{Message: "matcher returned error", Fields: map[string]string{"error": "no such table", "package": "pkg:deb/debian/apt@1"}}
-	got := warningsOf([]capture.Entry{
+	got := WarningsOf([]capture.Entry{
 		failed, failed,
 		{Message: "unable to parse CVSS vector", Fields: map[string]string{"vector": "x"}},
 		{Message: "distro detection failed"},
