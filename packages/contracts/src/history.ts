@@ -55,6 +55,8 @@ const exampleFinding = {
   engine: 'grype' as const,
 }
 
+const facts = FindingStanding.omit({ decision: true })
+
 /** One change in the history of an image. */
 export const HistoryEntry = defineSchema(
   'HistoryEntry',
@@ -64,7 +66,12 @@ export const HistoryEntry = defineSchema(
       at: Timestamp,
       change: z.enum(['appeared', 'gone', 'changed', 'decided']),
       cause: ChangeCause,
-      ...standings,
+      before: facts.nullable().describe('null: it was not there, what stood is not known, or it was only decided upon'),
+      after: facts.nullable().describe('null: it is not there any more, or it was only decided upon'),
+      decision: z
+        .object({ before: z.string().nullable(), after: z.string().nullable() })
+        .nullable()
+        .describe('Statuses of a decision, where that changed; null within it is none'),
       generationId: Uuid.nullable().describe('Database generation that the news came from'),
       by: z.string().nullable().describe('Who decided; null where an engine said so'),
     }),
@@ -87,8 +94,9 @@ export const HistoryEntry = defineSchema(
     at: '2026-11-24T08:00:00.000Z',
     change: 'gone',
     cause: 'database',
-    before: exampleOf(FindingStanding),
+    before: { severity: 'high', fixState: 'fixed', kev: false },
     after: null,
+    decision: null,
     generationId: null,
     by: null,
   },

@@ -5,12 +5,32 @@ import type { Transaction } from '../database/transaction.js'
 import { DecisionRules } from '../decisions/decision-rules.js'
 import { plainArray } from '../ingest/array-parameter.js'
 import { engineCode } from '../inventory/column-codes.js'
+import { textHash } from '../inventory/content-hash.js'
 import { diffFindings, type FindingDiff, type FindingFacts, type ReportedFinding, type StoredFinding } from './finding-diff.js'
 import { findingId, idPrefix, idRange } from './finding-identity.js'
-import { countFindings, type FindingCounts, SummaryStore } from './summary-store.js'
+import { countFindings, SummaryStore } from './summary-store.js'
 
 /** Why findings changed. */
 export type FindingCause = 'scan' | 'database' | 'engine' | 'catalogue' | 'alias'
+
+/** What is known of an engine's findings before a report. */
+export interface FormerFindings {
+  readonly scannedAt: Date
+  /** Of the findings that the last result showed; null when it was not whole. */
+  readonly findingsHash: string | null
+  /** Open findings, with and without those that a decision suppresses. */
+  readonly open: { readonly all: number; readonly counted: number }
+}
+
+/** What became of the findings of a report. */
+export interface StoredFindings {
+  /** Open and not suppressed. */
+  readonly findingCount: number
+  readonly appeared: number
+  readonly gone: number
+  /** Of the findings that the report shows; null when it is not whole. */
+  readonly hash: string | null
+}
 
 /** The findings of one engine in one report. */
 export interface FindingReport {
@@ -19,8 +39,8 @@ export interface FindingReport {
   readonly reported: readonly ReportedFinding[]
   /** Only a complete result closes what it does not show. */
   readonly isWhole: boolean
-  /** When the engine last had a good result; null at the first one, whose findings make no events. */
-  readonly formerScanAt: Date | null
+  /** The engine's last good result; null at the first one, whose findings make no events. */
+  readonly former: FormerFindings | null
   readonly at: Date
   readonly runId: string
   readonly cause: FindingCause
@@ -58,17 +78,20 @@ export class FindingStore {
   }
 
   /** Makes the stored findings equal to the report's, as far as it may, and sums them up; unchanged ones are not touched. */
-  async store(tx: Transaction, report: FindingReport): Promise<{ counts: FindingCounts; appeared: number; gone: number }> {
-    const stored = report.formerScanAt === null ? [] : await this.load(tx, report)
+  async store(tx: Transaction, report: FindingReport): Promise<StoredFindings> {
+    const { former } = report
+    const hash = report.isWhole ? findingsHash(report) : null
+    if (hash !== null && hash === former?.findingsHash) return { findingCount: former.open.counted, appeared: 0, gone: 0, hash }
+    const stored = former === null ? [] : await this.load(tx, report)
     const diff = diffFindings(report.reported, stored, report.isWhole)
     const ids = await this.insert(tx, report, diff.appeared, new Set(stored.map(({ id }) => id)))
     await this.update(tx, diff)
     await this.close(tx, report, [...diff.gone, ...diff.duplicates])
     await this.markUnseen(tx, report, diff.unseen)
-    if (report.formerScanAt !== null) await this.recordEvents(tx, report, diff, ids)
+    if (former !== null) await this.recordEvents(tx, report, diff, ids)
     const counts = countFindings(diff.open)
     await this.summaries.store(tx, report.image.id, report.engine, counts)
-    return { counts, appeared: diff.appeared.length + diff.reopened.length, gone: diff.gone.length }
+    return { findingCount: counts.total, appeared: diff.appeared.length + diff.reopened.length, gone: diff.gone.length, hash }
   }
 
   private async load(tx: Transaction, { image, engine }: FindingReport): Promise<StoredFinding[]> {
@@ -139,38 +162,41 @@ export class FindingStore {
     )
   }
 
-  private async close(tx: Transaction, { formerScanAt }: FindingReport, gone: readonly StoredFinding[]): Promise<void> {
+  private async close(tx: Transaction, { former }: FindingReport, gone: readonly StoredFinding[]): Promise<void> {
     if (gone.length === 0) return
     await tx.query('update finding set is_open = false, last_seen_at = coalesce(last_seen_at, $2) where id = any ($1::uuid[])', [
       plainArray(gone.map(({ id }) => id)),
-      formerScanAt,
+      former?.scannedAt ?? null,
     ])
   }
 
-  private async markUnseen(tx: Transaction, { formerScanAt }: FindingReport, unseen: readonly StoredFinding[]): Promise<void> {
+  private async markUnseen(tx: Transaction, { former }: FindingReport, unseen: readonly StoredFinding[]): Promise<void> {
     if (unseen.length === 0) return
     await tx.query('update finding set last_seen_at = $2 where id = any ($1::uuid[])', [
       plainArray(unseen.map(({ id }) => id)),
-      formerScanAt,
+      former?.scannedAt ?? null,
     ])
   }
 
   /** Both sides of each change are told: with what stood before, a past moment can be told from the rows of today. */
   private async recordEvents(tx: Transaction, report: FindingReport, diff: FindingDiff, appearedIds: readonly string[]): Promise<void> {
     const { cause } = report
-    const events: FindingEvent[] = [
+    const all: FindingEvent[] = [
       ...diff.appeared.map((now, position) => ({ id: appearedIds[position] ?? '', kind: 'appeared', cause, before: null, now })),
       ...diff.reopened.map(({ stored, now }) => ({ id: stored.id, kind: 'appeared', cause, before: stored, now })),
-      ...diff.changed
-        .filter(({ isNews }) => isNews)
-        .map(({ stored, now }) => ({ id: stored.id, kind: 'changed', cause, before: stored, now })),
+      ...diff.changed.map(({ stored, now, isNews }) => ({ id: stored.id, kind: 'changed', cause, before: stored, now, isNews })),
       ...diff.gone.map((stored) => ({ id: stored.id, kind: 'gone', cause, before: stored, now: null })),
       ...diff.duplicates.map((stored) => ({ id: stored.id, kind: 'gone', cause: 'alias', before: stored, now: null })),
     ]
+    // Another row of the package is worth an event only when its version was read otherwise.
+    const events = all.filter(({ isNews, before, now }) => isNews !== false || before?.packageId !== now?.packageId)
     if (events.length === 0) return
     await tx.query(
-      `insert into finding_event (image_id, run_id, at, generation_id, finding_id, kind, cause, before_severity, before_fix_state, before_is_kev, severity, fix_state, is_kev)
-       select $1, $2, $3, $4, t.* from unnest($5::uuid[], $6::text[], $7::text[], $8::int2[], $9::int2[], $10::bool[], $11::int2[], $12::int2[], $13::bool[]) as t`,
+      `insert into finding_event (image_id, run_id, at, generation_id, finding_id, kind, cause, before_severity, before_fix_state, before_is_kev, severity, fix_state, is_kev, before_package_id)
+       select $1, $2, $3, $4, i, k, c, bs, bf, bk, s, f, kev, bp
+         from unnest($5::uuid[], $6::text[], $7::text[], $8::int2[], $9::int2[], $10::bool[], $11::int2[], $12::int2[], $13::bool[], $14::int8[], $15::int8[], $16::bool[])
+              as t(i, k, c, bs, bf, bk, s, f, kev, bp, p, news)
+        where news or (select b.version <> a.version from package b, package a where b.id = bp and a.id = p)`,
       [
         report.image.id,
         report.runId,
@@ -181,6 +207,9 @@ export class FindingStore {
         plainArray(events.map((event) => event.cause)),
         ...newsColumns(events.map(({ before }) => before)),
         ...newsColumns(events.map(({ now }) => now)),
+        plainArray(events.map(({ before }) => before?.packageId ?? null)),
+        plainArray(events.map(({ now }) => now?.packageId ?? null)),
+        plainArray(events.map(({ isNews }) => isNews !== false)),
       ],
     )
   }
@@ -192,6 +221,8 @@ interface FindingEvent {
   readonly cause: string
   readonly before: FindingFacts | null
   readonly now: FindingFacts | null
+  /** false: neither severity, fix nor KEV changed. */
+  readonly isNews?: boolean
 }
 
 /** The facts whose change is worth an event. */
@@ -212,4 +243,17 @@ function factColumns(facts: readonly FindingFacts[]): string[] {
     plainArray(facts.map(({ fixState }) => fixState)),
     plainArray(facts.map(({ isKev }) => isKev)),
   ]
+}
+
+/**
+ * Hash of everything that a whole report says of findings, in terms of what is stored: when the last whole report said the same
+ * in the same generation, its findings stand as it left them. Alias groups are part of it, so that groups that merged are seen; a
+ * re-match moves a result to another generation.
+ */
+function findingsHash({ reported, generationId }: FindingReport): string {
+  const lines = reported.map(
+    (finding) =>
+      `${finding.occurrence} ${finding.packageId} ${finding.vulnerabilityId} ${finding.matchId} ${finding.groupId} ${finding.severity} ${finding.fixState} ${finding.risk} ${finding.isKev ? 1 : 0}`,
+  )
+  return textHash(`${generationId}\n${lines.join('\n')}`)
 }

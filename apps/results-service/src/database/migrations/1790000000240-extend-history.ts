@@ -8,7 +8,7 @@ export class ExtendHistory1790000000240 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     // Filled by whoever writes an event: before_* what stood until then (gone, changed, and appeared again), severity, fix_state
     // and is_kev what stands since (appeared, changed); generation_id the generation that the news came from, null where Pharos
-    // does not manage the database. null before_* are of events that were written before these columns were.
+    // does not manage the database. before_package_id may be null where the finding's package did not change. null before_* are of events that were written before these columns were.
     await runner.query(`
       alter table finding_event
         add column severity smallint,
@@ -17,6 +17,7 @@ export class ExtendHistory1790000000240 implements MigrationInterface {
         add column before_severity smallint,
         add column before_fix_state smallint,
         add column before_is_kev boolean,
+        add column before_package_id bigint,
         add column generation_id uuid,
         add column xid xid8`)
     // A default set apart from the column leaves former rows null: they were never to be read in commit order.
