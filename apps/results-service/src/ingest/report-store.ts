@@ -23,7 +23,6 @@ import {
   type ReportedVulnerability,
   type StoredVulnerability,
   storedRisk,
-  vulnerabilityKey,
   VulnerabilityStore,
 } from '../vulnerabilities/vulnerability-store.js'
 import { type ReportedPackages, ReportImageStore } from './report-image-store.js'
@@ -107,6 +106,7 @@ export class ReportStore {
       outcomes.push(stored.outcome)
       events.push(...stored.events)
     }
+    await this.findings.decide(tx, image.id, at)
     await this.images.storeImage(tx, image.id, report, packages, good.length > 0 ? at : null)
     events.unshift({
       type: 'image.scanned',
