@@ -1,3 +1,4 @@
+import { decisionRoutes } from './routes/decision-routes.js'
 import { historyRoutes } from './routes/history-routes.js'
 import { imageRoutes } from './routes/image-routes.js'
 import { queryRoutes } from './routes/query-routes.js'
@@ -14,6 +15,7 @@ export type { HttpMethod, RouteDefinition } from './routes/route-definition.js'
 export const routes = [
   ...scanRoutes,
   ...imageRoutes,
+  ...decisionRoutes,
   ...queryRoutes,
   ...historyRoutes,
   ...registryRoutes,

@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common'
-import type { DecisionStatus, Justification, OriginalDecision } from '@pharos/contracts'
 import type { VisibleRepositories } from '../access/repository-scope.js'
-import { oneRow, rows } from '../database/sql.js'
+import { rows } from '../database/sql.js'
 import { Database, type Transaction } from '../database/transaction.js'
 import { plainArray } from '../ingest/array-parameter.js'
 import { visible } from '../inventory/visibility.js'
-import { decisionColumns, type DecisionEventRow, type DecisionRow } from './decision-facts.js'
+import { decisionColumns, type DecisionRow } from './decision-facts.js'
 
 /** A finding as far as a decision about it goes. */
 export interface DecidableFinding {
@@ -15,21 +14,6 @@ export interface DecidableFinding {
   /** Number of the decision's last change; 0 when there has been none. */
   readonly version: number
 }
-
-/** What a VEX document says of a finding. */
-export interface StatementRow {
-  document_id: string
-  author: string | null
-  status: DecisionStatus
-  justification: Justification | null
-  impact_statement: string | null
-  comment: string | null
-  original: OriginalDecision
-  at: Date
-  is_trusted: boolean
-}
-
-const shownEvents = 100
 
 /** Reads decisions. They are written by `DecisionStore`. */
 @Injectable()
@@ -66,41 +50,6 @@ export class DecisionsRepository {
       decision: row.has_decision ? row : null,
       version: row.last_version,
     }))
-  }
-
-  /** Where a finding that the caller may see stands; null when there is none. */
-  async placeOf(findingId: string, scope: VisibleRepositories): Promise<{ digest: string; references: string[] } | null> {
-    return oneRow(
-      this.database.runner,
-      `select i.digest, array(select distinct case r.tag when '' then r.repository || '@' || i.digest else r.repository || ':' || r.tag end
-                from image_reference r where r.image_id = i.id and r.until is null and ($2::text[] is null or r.repository like any ($2::text[])) order by 1 limit 20) as "references"
-         from finding f join image i on i.id = f.image_id where f.id = $1 and ${visible('i.id', 2)}`,
-      [findingId, scope],
-    )
-  }
-
-  /** Changes of a finding's decision, newest first. */
-  async history(findingId: string): Promise<DecisionEventRow[]> {
-    return rows(
-      this.database.runner,
-      `select e.kind, ${decisionColumns('e')} from finding_decision_event e where e.finding_id = $1 order by e.version desc limit ${shownEvents}`,
-      [findingId],
-    )
-  }
-
-  async current(findingId: string): Promise<DecisionRow | null> {
-    return oneRow(this.database.runner, `select ${decisionColumns('d')} from finding_decision d where d.finding_id = $1`, [findingId])
-  }
-
-  /** What VEX documents say of a finding, newest first. */
-  async statements(findingId: string): Promise<StatementRow[]> {
-    return rows(
-      this.database.runner,
-      `select s.document_id, d.author, s.status, s.justification, s.impact_statement, s.comment, s.original, s.at, m.is_trusted
-         from vex_match m join vex_statement s on s.id = m.statement_id join vex_document d on d.id = s.document_id
-        where m.finding_id = $1 and d.state <> 'removing' order by s.at desc, d.uploaded_at desc, s.position desc limit ${shownEvents}`,
-      [findingId],
-    )
   }
 
   /** Findings whose decision is over. */

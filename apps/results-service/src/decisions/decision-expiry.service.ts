@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common'
+import { type Clock, InjectClock } from '@pharos/service-kit'
+import { Database } from '../database/transaction.js'
+import { SummaryStore } from '../findings/summary-store.js'
+import { noDecision } from './decision-facts.js'
+import { DecisionRules } from './decision-rules.js'
+import { DecisionStore } from './decision-store.js'
+import { DecisionsRepository } from './decisions.repository.js'
+
+const batch = 1000
+
+/** Ends decisions whose time is over: what they suppressed counts again, and an event says so. */
+@Injectable()
+export class DecisionExpiryService {
+  constructor(
+    private readonly decisions: DecisionsRepository,
+    private readonly store: DecisionStore,
+    private readonly rules: DecisionRules,
+    private readonly summaries: SummaryStore,
+    private readonly database: Database,
+    @InjectClock() private readonly clock: Clock,
+  ) {}
+
+  /** Ends all that are due, an image at a time; returns how many. Replicas may do it at once. */
+  async expire(): Promise<number> {
+    const at = this.clock.now()
+    let ended = 0
+    for (;;) {
+      const due = await this.decisions.expired(at, batch)
+      for (const imageId of new Set(due.map((finding) => finding.imageId)))
+        ended += await this.expireOf(
+          imageId,
+          due.filter((finding) => finding.imageId === imageId).map(({ findingId }) => findingId),
+          at,
+        )
+      if (due.length < batch) return ended
+    }
+  }
+
+  private async expireOf(imageId: number, findingIds: readonly string[], at: Date): Promise<number> {
+    return this.database.inTransaction(async (tx) => {
+      await this.decisions.holdSwitch(tx)
+      await this.summaries.lockImages(tx, [imageId])
+      // Meanwhile somebody may have decided anew, or another replica has ended it.
+      const over = (await this.decisions.read(tx, findingIds)).filter(({ decision }) => decision?.until != null && decision.until <= at)
+      await this.store.write(
+        tx,
+        over.map(({ findingId }) => ({
+          findingId,
+          kind: 'expired',
+          facts: noDecision(),
+          source: 'triage',
+          statement: null,
+          by: 'service:results-service',
+        })),
+        at,
+      )
+      await this.rules.applyToImages(tx, [imageId], at)
+      return over.length
+    })
+  }
+}
