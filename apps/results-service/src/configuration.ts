@@ -1,6 +1,7 @@
 import {
   byteSize,
   type ConfigurationOf,
+  decimal,
   defineConfiguration,
   durationMs,
   httpParameters,
@@ -109,6 +110,39 @@ export const configurationDefinition = defineConfiguration('results-service', 'T
       flag: '--history-horizon',
       default: '400d',
       description: 'How far back history is told: differences between moments, and what was known at a moment.',
+    },
+  },
+  rematches: {
+    chunkPackages: {
+      schema: integer({ min: 1, max: 20_000 }),
+      flag: '--rematch-chunk-packages',
+      default: '1000',
+      description: 'Packages that a worker is given at once when the fleet is matched in another database.',
+    },
+    chunkVulnerabilities: {
+      schema: integer({ min: 1, max: 50_000 }),
+      flag: '--rematch-chunk-vulnerabilities',
+      default: '5000',
+      description: 'Vulnerabilities whose scores a worker is asked for at once.',
+    },
+    leaseMs: {
+      schema: durationMs({ minMs: 1000, maxMs: hourMs }),
+      flag: '--rematch-lease',
+      default: '60s',
+      description: 'Time after which a worker that says nothing has lost its part of a re-match.',
+    },
+    patienceMs: {
+      schema: durationMs({ minMs: 1000 }),
+      flag: '--rematch-patience',
+      default: '10m',
+      description: 'Time without a worker that takes part, after which the rest of the fleet is left to scans.',
+    },
+    epssEventThreshold: {
+      schema: decimal({ min: 0, max: 1 }),
+      flag: '--epss-event-threshold',
+      default: '0.1',
+      description:
+        'An EPSS that goes over or falls under this probability in a new database is an event of its findings; other moves are not.',
     },
   },
   upkeep: {

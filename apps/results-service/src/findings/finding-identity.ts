@@ -50,6 +50,21 @@ export function findingId(key: FindingKey, prefix: string, salt: number): string
   return uuidOf(prefix + hex.slice(0, 24))
 }
 
+/** SQL expressions (text, uuid, text, text, int) that an id is made of. */
+export interface FindingKeySql {
+  readonly digest: string
+  readonly occurrence: string
+  readonly seed: string
+  readonly engine: string
+  readonly salt: string
+}
+
+/** SQL of `findingId`, for many findings at once. */
+export function findingIdSql({ digest, occurrence, seed, engine, salt }: FindingKeySql): string {
+  const text = `'["' || ${digest} || '","' || ${occurrence} || '",' || to_json(${seed}::text)::text || ',"' || ${engine}::text || '",' || ${salt}::int || ']'`
+  return `(${prefixSql(digest)} || left(encode(sha256(convert_to(${text}, 'UTF8')), 'hex'), 24))::uuid`
+}
+
 /** First and last id that an image's findings can have. */
 export function idRange(imageDigest: string): readonly [string, string] {
   const prefix = idPrefix(imageDigest)
@@ -58,8 +73,13 @@ export function idRange(imageDigest: string): readonly [string, string] {
 
 /** SQL condition that `id` is one of the ids that findings of the image with `digest` can have: `idRange` for many images at once. */
 export function idsOfImage(id: string, digest: string): string {
-  const prefix = `left(encode(sha256(convert_to('["' || ${digest} || '"]', 'UTF8')), 'hex'), 8)`
+  const prefix = prefixSql(digest)
   return `${id} between (${prefix} || repeat('0', 24))::uuid and (${prefix} || repeat('f', 24))::uuid`
+}
+
+/** SQL of `idPrefix`. */
+function prefixSql(digest: string): string {
+  return `left(encode(sha256(convert_to('["' || ${digest} || '"]', 'UTF8')), 'hex'), 8)`
 }
 
 /** A finding's id as the API shows it. */

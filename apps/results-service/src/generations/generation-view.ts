@@ -17,6 +17,8 @@ export interface GenerationRow {
   has_archive: boolean
   created_at: Date
   activated_at: Date | null
+  /** When its engine accepted it; null for a candidate that nobody has opened. */
+  judged_at: Date | null
 }
 
 /** A generation as the API shows it. */

@@ -8,6 +8,7 @@ import type { Transaction } from '../database/transaction.js'
 import { GenerationStore } from '../generations/generation-store.js'
 import { ImageStore } from '../images/image-store.js'
 import { ImagesService } from '../images/images.service.js'
+import { shareIngest } from '../rematches/ingest-lock.js'
 import { ReportStore } from '../ingest/report-store.js'
 import { type CatalogueUpload, type LatestResult, ScanStorage, type StoredReport } from '../runs/scan-storage.js'
 import { ScanResultView } from './scan-result-view.js'
@@ -31,6 +32,7 @@ export class InventoryStorage extends ScanStorage {
     tx: Transaction,
     input: { report: ScanReport; run: { id: string; digest: string }; attempt: { id: string } },
   ): Promise<StoredReport> {
+    await shareIngest(tx)
     const stored = await this.reports.store(tx, { ...input, activeGenerations: await this.generations.active(tx) })
     await this.imageStore.referPostedSboms(tx, input.run)
     await this.contexts.keepOfRun(tx, input.run.id, input.run.digest)

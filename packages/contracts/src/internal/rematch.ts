@@ -133,9 +133,14 @@ export const RematchChunkAnswer = defineSchema(
 export type RematchChunkAnswer = z.infer<typeof RematchChunkAnswer>
 
 /** A worker gives up on a chunk. */
-export const RematchChunkFailure = defineSchema('RematchChunkFailure', z.object({ reason: z.string().max(2000) }), {
-  reason: 'The scan engine died.',
-})
+export const RematchChunkFailure = defineSchema(
+  'RematchChunkFailure',
+  z.object({
+    reason: z.string().max(2000),
+    isCounted: z.boolean().describe('false: the worker ends, or could not get the database; the chunk is not at fault'),
+  }),
+  { reason: 'The scan engine died.', isCounted: true },
+)
 export type RematchChunkFailure = z.infer<typeof RematchChunkFailure>
 
 export const RematchLease = defineSchema(

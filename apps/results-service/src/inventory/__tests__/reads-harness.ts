@@ -9,7 +9,7 @@ import { FindingSelections } from '../../findings/finding-selection.js'
 import { FindingsRepository } from '../../findings/findings.repository.js'
 import { FindingsService } from '../../findings/findings.service.js'
 import { IssuesService } from '../../findings/issues.service.js'
-import { GenerationStore } from '../../generations/generation-store.js'
+import { createGenerationStores } from '../../generations/__tests__/generation-stores.js'
 import { GenerationsRepository } from '../../generations/generations.repository.js'
 import { GenerationsService } from '../../generations/generations.service.js'
 import { ImageLocator } from '../../images/image-locator.js'
@@ -43,7 +43,7 @@ export async function createReads() {
   const compiler = new FilterCompiler(new FilterSets(database, inventory.clock), database, inventory.clock)
   const findingsRepository = new FindingsRepository(database)
   const contextStore = new ContextStore(database)
-  const generationStore = new GenerationStore(database, events, { scans: { databaseMaxAgeMs: 120 * 3_600_000 } } as never, inventory.clock)
+  const generationStore = createGenerationStores(database, events, inventory.clock).generations
   return {
     inventory,
     catalogues,

@@ -1,0 +1,128 @@
+import { Injectable } from '@nestjs/common'
+import { ReportVulnerability, type RematchReport } from '@pharos/contracts'
+import { oneRow, rows } from '../database/sql.js'
+import type { Transaction } from '../database/transaction.js'
+import { VulnerabilityStore } from '../vulnerabilities/vulnerability-store.js'
+import { unitStates } from './rematch-staging.js'
+
+/** Which staged differences are applied. */
+export interface MatchSwitch {
+  readonly rematchId: string
+  readonly generationId: string
+  readonly engineCode: number
+}
+
+/** Documents in one round: alias groups are decided in memory. */
+const documentBatch = 2000
+
+/** A unit whose staged differences hold. */
+const isMatched = `join rematch_unit u on u.rematch_id = s.rematch_id and u.package_id = s.package_id and u.state = ${unitStates.matched}`
+
+/** Applies what a re-match has staged of vulnerabilities, scores and matches. */
+@Injectable()
+export class SwitchMatches {
+  constructor(private readonly vulnerabilities: VulnerabilityStore) {}
+
+  /** Keeps how things stood in temporary tables, for the comparison after the switch. */
+  async keepFormer(tx: Transaction, { engineCode }: MatchSwitch): Promise<void> {
+    await tx.query(
+      `create temp table vulnerability_before on commit drop as
+       select v.id, v.group_id, v.severity, s.epss, ${isListed('s')} as is_kev from vulnerability v left join vulnerability_score s on s.vulnerability_id = v.id`,
+    )
+    await tx.query('create unique index on vulnerability_before (id)')
+    await tx.query('analyze vulnerability_before')
+    await tx.query(
+      `create temp table match_before on commit drop as select id, package_id, vulnerability_id from package_match where is_open and engine = ${engineCode}`,
+    )
+    await tx.query('analyze match_before')
+    await this.choose(tx, 'chosen_before', engineCode)
+  }
+
+  async apply(tx: Transaction, input: MatchSwitch): Promise<RematchReport['matches']> {
+    await this.storeVulnerabilities(tx, input)
+    await tx.query(
+      `insert into vulnerability_score (vulnerability_id, risk, epss, percentile, body)
+       select vulnerability_id, risk, epss, percentile, body from rematch_score where rematch_id = $1 order by vulnerability_id
+       on conflict (vulnerability_id) do update set risk = excluded.risk, epss = excluded.epss, percentile = excluded.percentile, body = excluded.body`,
+      [input.rematchId],
+    )
+    const counted = await this.count(tx, input)
+    await tx.query(
+      `update package_match m set is_open = false, until_generation = $2 from rematch_gone s ${isMatched} where s.rematch_id = $1 and m.id = s.match_id and m.is_open`,
+      [input.rematchId, input.generationId],
+    )
+    await tx.query(
+      `insert into package_match (package_id, vulnerability_id, engine, fix_state, content_hash, body, since_generation)
+       select s.package_id, v.id, $3::int2, s.fix_state, s.content_hash, s.body::json, $2
+         from rematch_match s ${isMatched} join vulnerability v on v.key_hash = s.vulnerability_key where s.rematch_id = $1 order by s.package_id, v.id`,
+      [input.rematchId, input.generationId, input.engineCode],
+    )
+    await this.choose(tx, 'chosen_after', input.engineCode)
+    return counted
+  }
+
+  /** What moved among vulnerabilities that were known. */
+  async moved(tx: Transaction): Promise<Pick<RematchReport['vulnerabilities'], 'changedSeverity' | 'changedKev' | 'epssCrossed'>> {
+    const row = await oneRow<{ severity: number; kev: number; crossed: number }>(
+      tx,
+      `select count(*) filter (where v.severity <> b.severity)::int as severity, count(*) filter (where ${isListed('s')} <> b.is_kev)::int as kev,
+              (select count(*)::int from switch_crossed) as crossed
+         from vulnerability_before b join vulnerability v on v.id = b.id left join vulnerability_score s on s.vulnerability_id = b.id`,
+    )
+    return { changedSeverity: row?.severity ?? 0, changedKev: row?.kev ?? 0, epssCrossed: row?.crossed ?? 0 }
+  }
+
+  /** In batches by key: the rules of alias groups are those of a report. */
+  private async storeVulnerabilities(tx: Transaction, { rematchId }: MatchSwitch): Promise<void> {
+    for (let after = '00000000-0000-0000-0000-000000000000'; ; ) {
+      const found = await rows<{ key_hash: string; risk: number; body: string }>(
+        tx,
+        'select key_hash, risk, body from rematch_vulnerability where rematch_id = $1 and key_hash > $2 order by key_hash limit $3',
+        [rematchId, after, documentBatch],
+      )
+      await this.vulnerabilities.ensure(
+        tx,
+        found.map(({ risk, body }) => ({ risk, vulnerability: ReportVulnerability.parse(JSON.parse(body)) })),
+      )
+      const last = found.at(-1)
+      if (last === undefined || found.length < documentBatch) return
+      after = last.key_hash
+    }
+  }
+
+  /** The match that speaks for each package and alias group: of the highest risk, then severity, then the one stored first. */
+  private async choose(tx: Transaction, table: 'chosen_before' | 'chosen_after', engineCode: number): Promise<void> {
+    await tx.query(
+      `create temp table ${table} on commit drop as
+       select distinct on (m.package_id, v.group_id) m.package_id, v.group_id, m.vulnerability_id, m.id as match_id, v.severity, m.fix_state, ${isListed('s')} as is_kev
+         from package_match m join vulnerability v on v.id = m.vulnerability_id left join vulnerability_score s on s.vulnerability_id = v.id
+        where m.is_open and m.engine = ${engineCode}
+        order by m.package_id, v.group_id, coalesce(s.risk, 0) desc, v.severity desc, m.vulnerability_id, m.id`,
+    )
+    await tx.query(`analyze ${table}`)
+  }
+
+  private async count(tx: Transaction, { rematchId }: MatchSwitch): Promise<RematchReport['matches']> {
+    const row = await oneRow<RematchReport['matches']>(
+      tx,
+      `with gone as (
+         select s.package_id, v.key_hash, m.fix_state, m.body::text as body from rematch_gone s ${isMatched} join package_match m on m.id = s.match_id and m.is_open
+           join vulnerability v on v.id = m.vulnerability_id where s.rematch_id = $1),
+       appeared as (select s.package_id, s.vulnerability_key as key_hash, s.fix_state, s.body from rematch_match s ${isMatched} where s.rematch_id = $1),
+       both_ways as (
+         select a.package_id as one, g.package_id as other, a.fix_state <> g.fix_state or split_part(a.body, '"fixAvailable"', 1) <> split_part(g.body, '"fixAvailable"', 1) as is_other_fix
+           from appeared a full join gone g on g.package_id = a.package_id and g.key_hash = a.key_hash)
+       select count(*) filter (where other is null)::int as appeared, count(*) filter (where one is null)::int as gone,
+              count(*) filter (where one is not null and other is not null)::int as changed,
+              count(*) filter (where one is not null and other is not null and is_other_fix)::int as "changedFix"
+         from both_ways`,
+      [rematchId],
+    )
+    return row ?? { appeared: 0, gone: 0, changed: 0, changedFix: 0 }
+  }
+}
+
+/** SQL: a score's vulnerability is in the catalogue of known exploited ones. The text is what `scoreOf` makes; it may hold what SQL cannot take apart. */
+function isListed(score: string): string {
+  return `coalesce(right(${score}.body, 11) <> '"kev":null}', false)`
+}
