@@ -1,5 +1,6 @@
 export * from './administration.js'
 export * from './decision.js'
+export * from './export.js'
 export * from './finding-detail.js'
 export * from './finding.js'
 export * from './history.js'

@@ -1,4 +1,5 @@
 import { decisionRoutes } from './routes/decision-routes.js'
+import { exportRoutes } from './routes/export-routes.js'
 import { historyRoutes } from './routes/history-routes.js'
 import { imageRoutes } from './routes/image-routes.js'
 import { queryRoutes } from './routes/query-routes.js'
@@ -18,6 +19,7 @@ export const routes = [
   ...decisionRoutes,
   ...queryRoutes,
   ...historyRoutes,
+  ...exportRoutes,
   ...registryRoutes,
   ...rematchRoutes,
   ...systemRoutes,
