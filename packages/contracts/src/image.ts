@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Finding, Location, PackageRef } from './finding.js'
-import { Digest, ImageReferenceText, pageOf, PageQuery, Timestamp } from './primitives.js'
+import { Digest, EngineName, ImageReferenceText, pageOf, PageQuery, Timestamp } from './primitives.js'
+import { CappedCount, FilteredPageQuery, walkablePageOf } from './query/query-page.js'
 import { EngineOutcome, ScanTask } from './scan.js'
 import { defineSchema, exampleOf } from './schema.js'
 
@@ -15,7 +16,7 @@ export const SeverityCounts = defineSchema(
       negligible: z.int().min(0),
       unknown: z.int().min(0),
     })
-    .describe('Open findings by severity'),
+    .describe('Open findings of one engine by severity, without those that a decision suppresses'),
   { critical: 1, high: 2, medium: 0, low: 4, negligible: 0, unknown: 0 },
 )
 export type SeverityCounts = z.infer<typeof SeverityCounts>
@@ -24,13 +25,22 @@ export const EngineSummary = defineSchema(
   'EngineSummary',
   EngineOutcome.extend({
     counts: SeverityCounts,
-    fixable: z.int().min(0).describe('Open findings with a fix'),
-    kev: z.int().min(0).describe('Open findings known to be exploited'),
+    fixable: z.int().min(0).describe('Findings of the counts that have a fix'),
+    kev: z.int().min(0).describe('Findings of the counts that are known to be exploited'),
+    suppressed: z.int().min(0).optional().describe('Open findings of this engine that a decision suppresses; in no other count'),
     maxRisk: z.number().min(0).max(100),
     scannedAt: Timestamp.describe('When this engine last completed or partly completed'),
     lastAttemptFailed: z
       .boolean()
       .describe('True when the latest scan of this engine failed: the counts are those of the last good one, see scannedAt'),
+    links: z
+      .object({
+        findings: z
+          .record(z.string(), z.string())
+          .describe('The filter of findings that gives each count again: total, each severity, fixable, kev, suppressed'),
+      })
+      .optional()
+      .describe('Of one image, not in lists'),
   }),
   {
     engine: 'grype',
@@ -49,6 +59,62 @@ export const EngineSummary = defineSchema(
 )
 export type EngineSummary = z.infer<typeof EngineSummary>
 
+/** What is known against calling an image clean. */
+export const verdictReasons = [
+  'no-result',
+  'partial-result',
+  'last-scan-failed',
+  'database-stale',
+  'database-age-unknown',
+  'database-sample',
+  'not-catalogued',
+  'no-packages',
+  'unreadable-files',
+] as const
+
+/**
+ * Whether an image is clean, as far as can be said. It is clean only when an engine has looked at all of it with a current
+ * database and found nothing; a count of zero alone says nothing.
+ */
+export const ImageVerdict = defineSchema(
+  'ImageVerdict',
+  z.object({
+    status: z
+      .enum(['clean', 'vulnerable', 'unknown'])
+      .describe(
+        'vulnerable: there are open findings that are not suppressed. clean: none, and nothing speaks against it. unknown: none, but see the reasons',
+      ),
+    reasons: z
+      .array(
+        z.object({
+          code: z.enum(verdictReasons),
+          engine: EngineName.optional(),
+          detail: z.string().describe('What it is, for people'),
+        }),
+      )
+      .describe('What limits the verdict; of a vulnerable image too, since there may be more'),
+    engines: z.array(
+      z.object({
+        engine: EngineName,
+        status: z.enum(['complete', 'partial', 'failed', 'unavailable']),
+        openFindings: z.int().min(0).describe('Open findings that are not suppressed'),
+        databaseAgeHours: z
+          .int()
+          .min(0)
+          .nullable()
+          .describe('Age of the database that last judged the image, in whole hours; null when it is not known'),
+        isStale: z.boolean().describe('Whether that database is older than the configured limit now'),
+      }),
+    ),
+  }),
+  {
+    status: 'unknown',
+    reasons: [{ code: 'database-stale', engine: 'grype', detail: 'The database of grype is 6 days old; the limit is 5 days.' }],
+    engines: [{ engine: 'grype', status: 'complete', openFindings: 0, databaseAgeHours: 144, isStale: true }],
+  },
+)
+export type ImageVerdict = z.infer<typeof ImageVerdict>
+
 /** An image in a list. */
 export const ImageSummary = defineSchema(
   'ImageSummary',
@@ -64,6 +130,8 @@ export const ImageSummary = defineSchema(
     firstSeenAt: Timestamp,
     lastScannedAt: Timestamp.nullable(),
     deletedFromRegistryAt: Timestamp.nullable().describe('Set when its registry no longer has it'),
+    workloadCount: z.int().min(0).optional().describe('Containers of workloads that run it now and that the caller may see'),
+    verdict: ImageVerdict.optional(),
   }),
   {
     digest: 'sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1',
@@ -80,12 +148,12 @@ export const ImageSummary = defineSchema(
   },
 )
 export type ImageSummary = z.infer<typeof ImageSummary>
-export const ImagePage = pageOf('ImagePage', ImageSummary, exampleOf(ImageSummary))
+export const ImagePage = walkablePageOf('ImagePage', ImageSummary, exampleOf(ImageSummary))
 export type ImagePage = z.infer<typeof ImagePage>
 
 export const ListImagesQuery = defineSchema(
   'ListImagesQuery',
-  PageQuery.extend({
+  FilteredPageQuery.extend({
     search: z
       .string()
       .min(1)
@@ -93,7 +161,7 @@ export const ListImagesQuery = defineSchema(
       .optional()
       .describe('Repository, repository:tag or digest; * stands for any run of characters, without * it is searched as a part'),
     severity: z.string().max(100).optional().describe('Only images with an open finding of one of these severities'),
-    sort: z.enum(['-lastScanned', '-risk', 'digest']).default('-lastScanned'),
+    sort: z.enum(['-lastScanned', 'lastScanned', '-risk', 'risk', 'digest', '-digest']).default('-lastScanned'),
   }),
   { search: 'alpine*', limit: 50 },
 )
@@ -173,6 +241,40 @@ export const ListPackagesQuery = defineSchema(
   { type: 'deb' },
 )
 export type ListPackagesQuery = z.infer<typeof ListPackagesQuery>
+
+/** A package of the fleet, unique by all that matchers read of it. */
+export const FleetPackage = defineSchema(
+  'FleetPackage',
+  PackageRef.extend({
+    id: z.string(),
+    distro: z.string().nullable(),
+    language: z.string().nullable(),
+    images: CappedCount.describe('Images that have it and that the caller may see, counted up to 1,000'),
+    vulnerabilities: z.int().min(0).describe('Vulnerabilities that match it now, by alias group'),
+  }),
+  {
+    id: '42',
+    type: 'npm',
+    name: 'lodash',
+    version: '4.17.20',
+    purl: 'pkg:npm/lodash@4.17.20',
+    distro: null,
+    language: 'javascript',
+    images: { count: 12, isCapped: false },
+    vulnerabilities: 3,
+  },
+)
+export type FleetPackage = z.infer<typeof FleetPackage>
+export const FleetPackagePage = walkablePageOf('FleetPackagePage', FleetPackage, exampleOf(FleetPackage))
+export type FleetPackagePage = z.infer<typeof FleetPackagePage>
+
+/** A list of the packages of all images that the caller may see. */
+export const QueryPackages = defineSchema(
+  'QueryPackages',
+  FilteredPageQuery.extend({ sort: z.enum(['name', '-name']).default('name').describe('Order; ties have a fixed order') }),
+  { filter: 'package.name = log4j-core and package.version < 2.17', sort: 'name' },
+)
+export type QueryPackages = z.infer<typeof QueryPackages>
 
 export const SbomQuery = defineSchema('SbomQuery', z.object({ format: z.enum(['cyclonedx', 'spdx', 'syft']).default('cyclonedx') }), {
   format: 'cyclonedx',

@@ -1,11 +1,22 @@
-import type { EngineSummary, ImageDetail, ImageSummary } from '@pharos/contracts'
+import {
+  compare,
+  type EngineName,
+  type EngineSummary,
+  type FilterNode,
+  type ImageDetail,
+  type ImageSummary,
+  type ImageVerdict,
+  joinFilters,
+  printFilter,
+} from '@pharos/contracts'
 import type { StoredCatalogue } from '../catalogues/catalogue-store.js'
+import { engineOf, severities } from '../inventory/column-codes.js'
 import { originalText } from '../inventory/stored-text.js'
 import { outcomeOf } from './image-store.js'
 import type { EngineSummaryRow, ImageDetailRow, ImageRow } from './images.repository.js'
 
 /** An image as lists show it. */
-export function imageSummaryOf(row: ImageRow, engines: readonly EngineSummaryRow[]): ImageSummary {
+export function imageSummaryOf(row: ImageRow, engines: readonly EngineSummaryRow[], verdict: ImageVerdict): ImageSummary {
   return {
     digest: row.digest,
     references: row.references.map(originalText),
@@ -14,6 +25,8 @@ export function imageSummaryOf(row: ImageRow, engines: readonly EngineSummaryRow
     sizeBytes: Number(row.size_bytes),
     packageCount: row.package_count,
     engines: engines.map(engineSummaryOf),
+    workloadCount: row.workload_count,
+    verdict,
     createdAt: row.created_at?.toISOString() ?? null,
     firstSeenAt: row.first_seen_at.toISOString(),
     lastScannedAt: row.last_scanned_at.getTime() === 0 ? null : row.last_scanned_at.toISOString(),
@@ -22,9 +35,18 @@ export function imageSummaryOf(row: ImageRow, engines: readonly EngineSummaryRow
 }
 
 /** Everything about an image but its findings and packages. */
-export function imageDetailOf(row: ImageDetailRow, engines: readonly EngineSummaryRow[], catalogue: StoredCatalogue | null): ImageDetail {
+export function imageDetailOf(
+  row: ImageDetailRow,
+  engines: readonly EngineSummaryRow[],
+  verdict: ImageVerdict,
+  catalogue: StoredCatalogue | null,
+): ImageDetail {
   return {
-    ...imageSummaryOf(row, engines),
+    ...imageSummaryOf(row, engines, verdict),
+    engines: engines.map((engine) => ({
+      ...engineSummaryOf(engine),
+      links: { findings: countFilters(row.digest, engineOf(engine.engine)) },
+    })),
     mediaType: originalText(row.media_type),
     configDigest: row.config_digest,
     indexDigests: row.index_digests,
@@ -53,8 +75,30 @@ function engineSummaryOf(row: EngineSummaryRow): EngineSummary {
     },
     fixable: row.fixable ?? 0,
     kev: row.kev ?? 0,
+    suppressed: row.suppressed ?? 0,
     maxRisk: row.max_risk ?? 0,
     scannedAt: row.scanned_at.toISOString(),
     lastAttemptFailed: row.last_attempt_failed,
+  }
+}
+
+/** The filters of findings that give the counts of an engine's summary again. */
+function countFilters(digest: string, engine: EngineName): Record<string, string> {
+  const of = (isSuppressed: boolean, ...more: FilterNode[]): string =>
+    printFilter(
+      joinFilters('and', [
+        compare('image', '=', digest),
+        compare('engine', '=', engine),
+        compare('state', '=', 'open'),
+        compare('suppressed', '=', isSuppressed),
+        ...more,
+      ]),
+    )
+  return {
+    total: of(false),
+    ...Object.fromEntries(severities.map((severity) => [severity, of(false, compare('severity', '=', severity))])),
+    fixable: of(false, compare('fix', '=', 'fixed')),
+    kev: of(false, compare('kev', '=', true)),
+    suppressed: of(true),
   }
 }

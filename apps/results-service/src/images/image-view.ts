@@ -5,6 +5,7 @@ import { CatalogueStore } from '../catalogues/catalogue-store.js'
 import { Database } from '../database/transaction.js'
 import { ImageLocator } from './image-locator.js'
 import { imageDetailOf } from './image-mapping.js'
+import { ImageVerdicts } from './image-verdicts.js'
 import { ImagesRepository } from './images.repository.js'
 
 /** One image as the API shows it. */
@@ -14,6 +15,7 @@ export class ImageView {
     private readonly locator: ImageLocator,
     private readonly images: ImagesRepository,
     private readonly catalogues: CatalogueStore,
+    private readonly verdicts: ImageVerdicts,
     private readonly database: Database,
   ) {}
 
@@ -28,6 +30,7 @@ export class ImageView {
       configuration: row.cataloguer.configuration,
     }
     const catalogue = await this.catalogues.find(this.database.runner, located.digest, identity)
-    return imageDetailOf(row, summaries.get(row.id) ?? [], catalogue)
+    const engines = summaries.get(row.id) ?? []
+    return imageDetailOf(row, engines, this.verdicts.of(row, engines), catalogue)
   }
 }

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { CurrentPrincipal } from '../access/current-principal.js'
 import { visibleRepositories } from '../access/repository-scope.js'
 import { isNotModified } from '../inventory/entity-tag.js'
+import { ImageListService } from './image-list.service.js'
 import { ImageView } from './image-view.js'
 import { ImagesService } from './images.service.js'
 
@@ -18,12 +19,19 @@ type ImageParams = z.infer<typeof ImageParams>
 export class ImagesController {
   constructor(
     private readonly images: ImagesService,
+    private readonly lists: ImageListService,
     private readonly view: ImageView,
   ) {}
 
   @Get()
-  list(@ValidQuery(ListImagesQuery) query: ListImagesQuery, @CurrentPrincipal() principal: Principal): Promise<ImagePage> {
-    return this.images.list(query, principal)
+  async list(
+    @ValidQuery(ListImagesQuery) query: ListImagesQuery,
+    @CurrentPrincipal() principal: Principal,
+    @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ImagePage | undefined> {
+    const page = await this.lists.list(query, principal)
+    return isNotModified(reply, ifNoneMatch, page) ? undefined : page
   }
 
   @Get(':digest')

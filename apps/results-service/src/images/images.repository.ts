@@ -1,11 +1,14 @@
 import { Injectable } from '@nestjs/common'
+import type { ListImagesQuery } from '@pharos/contracts'
 import type { VisibleRepositories } from '../access/repository-scope.js'
-import type { KeysetValue } from '../database/keyset.js'
-import { affected, oneRow, rows } from '../database/sql.js'
+import { oneRow, rows } from '../database/sql.js'
 import { Database, type Transaction } from '../database/transaction.js'
 import { plainArray } from '../ingest/array-parameter.js'
-import { idRange } from '../findings/finding-identity.js'
 import { visible } from '../inventory/visibility.js'
+import type { SqlCondition } from '../query/sql-condition.js'
+import type { SqlParameters } from '../query/sql-parameters.js'
+import { behind, countLimit, type OrderColumn, orderBy, type WalkPosition } from '../query/walkable-page.js'
+import { removeImages } from './image-removal.js'
 import type { EngineResultRow } from './image-store.js'
 
 /** An image in a list. Names are as stored, see stored-text.ts. */
@@ -20,8 +23,11 @@ export interface ImageRow {
   first_seen_at: Date
   last_scanned_at: Date
   deleted_from_registry_at: Date | null
-  max_risk: number
+  cataloguer: { cataloguer: string; version: string; configuration: string; unreadable: { path: string; reason: string }[] } | null
   references: string[]
+  workload_count: number
+  /** Of a row in a list. */
+  sort_key?: string | number
 }
 
 /** All that is known of an image itself. */
@@ -33,7 +39,6 @@ export interface ImageDetailRow extends ImageRow {
   labels: Record<string, string>
   annotations: Record<string, string>
   history: { createdBy: string | null; createdAt: string | null; isEmptyLayer: boolean }[]
-  cataloguer: { cataloguer: string; version: string; configuration: string; unreadable: { path: string; reason: string }[] } | null
   index_digests: string[]
 }
 
@@ -48,28 +53,36 @@ export interface EngineSummaryRow extends EngineResultRow {
   unknown: number | null
   fixable: number | null
   kev: number | null
+  suppressed: number | null
   max_risk: number | null
 }
 
-export type ImageSort = '-lastScanned' | '-risk' | 'digest'
-
-/** What a list of images is asked for. */
+/** What a list of images is asked for. The parameters of the conditions begin with the scope. */
 export interface ImageListQuery {
-  readonly scope: VisibleRepositories
+  readonly parameters: SqlParameters
+  /** Of a row of `image`. */
+  readonly condition: SqlCondition
   /** LIKE patterns over names; null for all. */
   readonly search: readonly string[] | null
-  readonly severities: readonly EngineSeverityColumn[] | null
-  readonly sort: ImageSort
-  readonly after: readonly KeysetValue[] | null
-  readonly limit: number
 }
 
-export type EngineSeverityColumn = 'critical' | 'high' | 'medium' | 'low' | 'negligible' | 'unknown'
+const orders = {
+  lastScanned: { sql: 'i.last_scanned_at', type: 'timestamptz' },
+  risk: { sql: 'i.max_risk', type: 'real' },
+  digest: { sql: 'i.digest', type: 'text' },
+} as const
 
-const orders: Readonly<Record<ImageSort, { order: string; after: string }>> = {
-  '-lastScanned': { order: 'i.last_scanned_at desc, i.id desc', after: '(i.last_scanned_at, i.id) < ($3::timestamptz, $4::int8)' },
-  '-risk': { order: 'i.max_risk desc, i.id desc', after: '(i.max_risk, i.id) < ($3::real, $4::int8)' },
-  digest: { order: 'i.digest', after: 'i.digest > $3::text and $4::text is null' },
+/** The order of a list of images, the newest or highest first; `-digest` is the other direction of `digest`. */
+function orderOf(sort: ListImagesQuery['sort']): { columns: OrderColumn[]; sortKey: string; isReversed: boolean } {
+  const isDescending = sort.startsWith('-')
+  const order = (isDescending ? sort.slice(1) : sort) as keyof typeof orders
+  const { sql, type } = orders[order]
+  const columns = [
+    { sql, type, isDescending: true },
+    { sql: 'i.id', type: 'int8', isDescending: true },
+  ]
+  // A moment goes as text: a Date would cut its microseconds.
+  return { columns, sortKey: type === 'timestamptz' ? `${sql}::text` : sql, isReversed: !isDescending }
 }
 
 /** References that lead to the image now, of those in the scope. */
@@ -77,36 +90,53 @@ const currentReferences = `coalesce((select json_agg(x.name) from (
   select distinct case r.tag when '' then r.repository || '@' || i.digest else r.repository || ':' || r.tag end as name
     from image_reference r where r.image_id = i.id and r.until is null and ($1::text[] is null or r.repository like any ($1::text[])) order by 1 limit 20) x), '[]')`
 
-const searchCondition = `($2::text[] is null or i.digest like any ($2::text[]) or exists (select from image_reference s where s.image_id = i.id
+/** Containers that run the image now, of the workloads in the scope. */
+const currentWorkloads = `(select count(*)::int from workload w where w.image_id = i.id and w.until is null and ($1::text[] is null or w.repository like any ($1::text[])))`
+
+function searchCondition(search: string): string {
+  return `(i.digest like any (${search}) or exists (select from image_reference s where s.image_id = i.id
   and ($1::text[] is null or s.repository like any ($1::text[]))
-  and (s.repository like any ($2::text[]) or s.until is null and s.repository || ':' || s.tag like any ($2::text[]))))`
+  and (s.repository like any (${search}) or s.until is null and s.repository || ':' || s.tag like any (${search}))))`
+}
+
+function listCondition({ parameters, condition, search }: ImageListQuery): string {
+  const found = search === null ? 'true' : searchCondition(parameters.add(search, 'text[]'))
+  return `${visible('i.id', 1)} and ${condition('i')} and ${found}`
+}
 
 /** Reads and removes images. */
 @Injectable()
 export class ImagesRepository {
   constructor(private readonly database: Database) {}
 
-  async list(query: ImageListQuery): Promise<ImageRow[]> {
-    const { order, after } = orders[query.sort]
-    const severity = query.severities?.map((column) => `m.${column} > 0`).join(' or ')
-    const [first = null, second = null] = query.after ?? []
+  /** In the order of the list, or against it when the position is backward. */
+  async list(query: ImageListQuery, sort: ListImagesQuery['sort'], position: WalkPosition | null, limit: number): Promise<ImageRow[]> {
+    const { columns, sortKey, isReversed } = orderOf(sort)
+    const isAgainst = isReversed !== (position?.isBackward === true)
+    const after = position === null ? 'true' : behind(columns, isAgainst, position.values, query.parameters)
     return rows<ImageRow>(
       this.database.runner,
-      `select i.id, i.digest, i.platform, i.distro, i.size_bytes, i.package_count, i.created_at, i.first_seen_at, i.last_scanned_at, i.deleted_from_registry_at, i.max_risk,
-              ${currentReferences} as "references"
-         from image i
-        where ${visible('i.id', 1)} and ${searchCondition}
-          and ${severity === undefined ? 'true' : `exists (select from image_summary m where m.image_id = i.id and (${severity}))`}
-          and ${query.after === null ? '$3::text is null and $4::text is null' : after}
-        order by ${order} limit $5`,
-      [query.scope, query.search, first, second, query.limit],
+      ...query.parameters.bind(
+        `select i.id, i.digest, i.platform, i.distro, i.size_bytes, i.package_count, i.created_at, i.first_seen_at, i.last_scanned_at, i.deleted_from_registry_at, i.cataloguer,
+                ${sortKey} as sort_key, ${currentReferences} as "references", ${currentWorkloads} as workload_count
+           from image i where ${listCondition(query)} and ${after} order by ${orderBy(columns, isAgainst)} limit ${limit}`,
+      ),
     )
+  }
+
+  /** Counts up to one more than the limit of counts. */
+  async count(query: ImageListQuery): Promise<number> {
+    const [row] = await rows<{ count: string }>(
+      this.database.runner,
+      ...query.parameters.bind(`select count(*) from (select from image i where ${listCondition(query)} limit ${countLimit + 1}) x`),
+    )
+    return Number(row?.count ?? 0)
   }
 
   async detail(imageId: number, scope: VisibleRepositories): Promise<ImageDetailRow | null> {
     return oneRow<ImageDetailRow>(
       this.database.runner,
-      `select i.*, ${currentReferences} as "references",
+      `select i.*, ${currentReferences} as "references", ${currentWorkloads} as workload_count,
               coalesce((select json_agg(distinct x.index_digest) from image_index x where x.manifest_digest = i.digest), '[]') as index_digests
          from image i where i.id = $2`,
       [scope, imageId],
@@ -117,7 +147,7 @@ export class ImagesRepository {
   async summaries(imageIds: readonly string[]): Promise<Map<string, EngineSummaryRow[]>> {
     const found = await rows<EngineSummaryRow>(
       this.database.runner,
-      `select r.*, s.critical, s.high, s.medium, s.low, s.negligible, s.unknown, s.fixable, s.kev, s.max_risk,
+      `select r.*, s.critical, s.high, s.medium, s.low, s.negligible, s.unknown, s.fixable, s.kev, s.suppressed, s.max_risk,
               s.critical + s.high + s.medium + s.low + s.negligible + s.unknown as finding_count
          from image_engine_result r left join image_summary s on s.image_id = r.image_id and s.engine = r.engine
         where r.image_id = any ($1::int8[]) order by r.image_id, r.engine`,
@@ -129,26 +159,8 @@ export class ImagesRepository {
   }
 
   /** Removes an image and all that is known of it, but for its catalogues. Facts that other images may share stay. */
-  async remove(tx: Transaction, image: { id: number; digest: string }): Promise<boolean> {
-    await tx.query('select from image where id = $1 for update', [image.id])
-    await tx.query('delete from finding where id between $1 and $2 and image_id = $3', [...idRange(image.digest), image.id])
-    for (const table of [
-      'image_package',
-      'finding_event',
-      'finding_decision',
-      'finding_decision_event',
-      'vex_match',
-      'image_package_event',
-      'secret_finding',
-      'misconfiguration_finding',
-      'image_engine_result',
-      'image_summary',
-    ]) {
-      await tx.query(`delete from ${table} where image_id = $1`, [image.id])
-    }
-    await tx.query('delete from image_index where manifest_digest = $1', [image.digest])
-    await tx.query('delete from image_context where digest = $1', [image.digest])
-    return (await affected(tx, 'delete from image where id = $1', [image.id])) > 0
+  async remove(tx: Transaction, image: { id: number }): Promise<boolean> {
+    return (await removeImages(tx, [image.id])).length > 0
   }
 
   /** Marks images that their registry no longer has; returns those that were not marked yet. */

@@ -20,13 +20,16 @@ import { GenerationsController } from '../generations/generations.controller.js'
 import { GenerationsRepository } from '../generations/generations.repository.js'
 import { GenerationsService } from '../generations/generations.service.js'
 import { EngineResultStore } from '../images/engine-result-store.js'
+import { ImageListService } from '../images/image-list.service.js'
 import { ImageLocator } from '../images/image-locator.js'
 import { ImageStore } from '../images/image-store.js'
+import { ImageVerdicts } from '../images/image-verdicts.js'
 import { ImageView } from '../images/image-view.js'
 import { ImagesController } from '../images/images.controller.js'
 import { ImagesRepository } from '../images/images.repository.js'
 import { ImagesService } from '../images/images.service.js'
 import { ReportImageStore } from '../ingest/report-image-store.js'
+import { ReportMatchStore } from '../ingest/report-match-store.js'
 import { ReportStore } from '../ingest/report-store.js'
 import { ImagePackageStore } from '../packages/image-package-store.js'
 import { PackageStore } from '../packages/package-store.js'
@@ -48,6 +51,7 @@ import { VulnerabilitiesService } from '../vulnerabilities/vulnerabilities.servi
 import { VulnerabilityStore } from '../vulnerabilities/vulnerability-store.js'
 import { WorkloadLinks } from '../workloads/workload-links.js'
 import { InventoryStorage } from './inventory-storage.js'
+import { KnownFacts } from './known-facts.js'
 import { ScanResultView } from './scan-result-view.js'
 
 const stores = [
@@ -59,9 +63,11 @@ const stores = [
   ImagePackageStore,
   ImageStore,
   IssueStore,
+  KnownFacts,
   MatchStore,
   PackageStore,
   ReportImageStore,
+  ReportMatchStore,
   ReportStore,
   ...rematchStores,
   SummaryStore,
@@ -76,8 +82,10 @@ const reads = [
   IssuesService,
   GenerationsRepository,
   GenerationsService,
+  ImageListService,
   ImageLocator,
   ImageSbomsService,
+  ImageVerdicts,
   ImageView,
   ImagesRepository,
   ImagesService,

@@ -12,7 +12,9 @@ import { IssuesService } from '../../findings/issues.service.js'
 import { createGenerationStores } from '../../generations/__tests__/generation-stores.js'
 import { GenerationsRepository } from '../../generations/generations.repository.js'
 import { GenerationsService } from '../../generations/generations.service.js'
+import { ImageListService } from '../../images/image-list.service.js'
 import { ImageLocator } from '../../images/image-locator.js'
+import { ImageVerdicts } from '../../images/image-verdicts.js'
 import { ImageView } from '../../images/image-view.js'
 import { ImagesRepository } from '../../images/images.repository.js'
 import { ImagesService } from '../../images/images.service.js'
@@ -39,7 +41,9 @@ export async function createReads() {
   const catalogues = new CatalogueStore(database, new PostgresSbomStorageStrategy(database))
   const locator = new ImageLocator(database)
   const imagesRepository = new ImagesRepository(database)
-  const view = new ImageView(locator, imagesRepository, catalogues, database)
+  const configuration = { scans: { databaseMaxAgeMs: 120 * 3_600_000 } } as never
+  const verdicts = new ImageVerdicts(configuration, inventory.clock)
+  const view = new ImageView(locator, imagesRepository, catalogues, verdicts, database)
   const compiler = new FilterCompiler(new FilterSets(database, inventory.clock), database, inventory.clock)
   const findingsRepository = new FindingsRepository(database)
   const contextStore = new ContextStore(database)
@@ -50,6 +54,7 @@ export async function createReads() {
     view,
     contextStore,
     generationStore,
+    imageLists: new ImageListService(imagesRepository, compiler, verdicts),
     images: new ImagesService(imagesRepository, locator, catalogues, events, audit, database),
     findings: new FindingsService(findingsRepository, new FindingSelections(compiler, database), locator),
     issues: new IssuesService(findingsRepository, locator),
