@@ -2,7 +2,7 @@
 //
 //	pharos-fleet databases --out DIR [--base FACTS] [--generations 1,2,3] [world options]
 //	pharos-fleet images --out DIR --images N [world options]
-//	pharos-fleet sbom --image N --out FILE [world options]
+//	pharos-fleet sbom --image N[,N...] --out DIR [world options]
 //	pharos-fleet summary --images N [world options]
 //
 // World options are --seed, --records, --projects and --touched-projects: the same values give the same images and databases. Each subcommand prints one
@@ -28,7 +28,7 @@ const usage = `usage: pharos-fleet databases|images|sbom|summary [options]
 
   databases  vulnerability databases in Grype's format, each in a folder of its generation: N/vulnerability-db_*.tar.zst and N/latest.json
   images     images.jsonl.gz, packages.jsonl, documents/*.json and fleet.json
-  sbom       the SBOM of one image, as Syft would write it
+  sbom       SBOMs of images, as Syft would write them: N.json for each
   summary    counts of the fleet, without making it
 
 options
@@ -43,11 +43,11 @@ func main() {
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("pharos-fleet", flag.ContinueOnError)
-	out := flags.String("out", "", "the directory, or for an SBOM the file, to write to")
+	out := flags.String("out", "", "the directory to write to")
 	base := flags.String("base", "", "databases: a facts file whose records each database holds as well")
 	generations := flags.String("generations", "1,2,3", "databases: which to build")
 	images := flags.Int("images", 10_000, "number of images")
-	image := flags.Int("image", 0, "sbom: number of the image, from 0")
+	image := flags.String("image", "0", "sbom: numbers of the images, from 0, separated by commas")
 	seed := flags.Uint64("seed", 1, "what everything is made of")
 	records := flags.Int("records", 100_000, "about how many vulnerability records a database holds")
 	projects := flags.Int("projects", 0, "the first so many projects of each ecosystem, for small databases; 0 for all")
@@ -81,12 +81,7 @@ func run(args []string) error {
 		}
 		return print.Encode(summary)
 	case "sbom":
-		file, err := os.Create(*out)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		return fleet.NewComposer(world).Image(*image).WriteSBOM(file)
+		return writeSBOMs(world, *image, *out)
 	case "summary":
 		return print.Encode(world.Summarize(*images))
 	default:
@@ -114,6 +109,23 @@ func writeDatabases(world *fleet.World, basePath, generations, out string, print
 			return err
 		}
 		if err := print.Encode(result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeSBOMs(world *fleet.World, numbers, out string) error {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	composer := fleet.NewComposer(world)
+	for _, text := range strings.Split(numbers, ",") {
+		number, err := strconv.Atoi(text)
+		if err != nil || number < 0 {
+			return fmt.Errorf("--image: %q is no number of an image", text)
+		}
+		if err := composer.Image(number).WriteSBOM(filepath.Join(out, text+".json")); err != nil {
 			return err
 		}
 	}

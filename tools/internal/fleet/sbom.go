@@ -26,8 +26,8 @@ func layerDigest(name string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// WriteSBOM writes what Syft would say of an image.
-func (i *Image) WriteSBOM(out io.Writer) error {
+// WriteSBOM writes what Syft would say of an image, in syft-json.
+func (i *Image) WriteSBOM(path string) error {
 	var layers []source.LayerMetadata
 	for _, name := range i.Layers {
 		layers = append(layers, source.LayerMetadata{MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", Digest: layerDigest(name), Size: 1})
@@ -37,7 +37,11 @@ func (i *Image) WriteSBOM(out io.Writer) error {
 	for _, o := range i.Occurrences {
 		add(made, o.Package, Roots[o.Root]+o.Package.Path(), layerDigest(i.Layers[o.Layer]), owners)
 	}
-	return syftjson.NewFormatEncoder().Encode(out, *made)
+	return encode(path, made)
+}
+
+func encode(path string, made *sbom.SBOM) error {
+	return writeFile(path, false, func(out io.Writer) error { return syftjson.NewFormatEncoder().Encode(out, *made) })
 }
 
 // writeDocument writes packages of one release as an SBOM; an owner that is not among them joins them. Answers their ids.
@@ -53,7 +57,7 @@ func writeDocument(path string, release int, packages []*Package) ([]string, err
 		}
 		ids[i] = string(add(made, p, p.Path(), "", owners))
 	}
-	return ids, writeFile(path, false, func(out io.Writer) error { return syftjson.NewFormatEncoder().Encode(out, *made) })
+	return ids, encode(path, made)
 }
 
 func newSBOM(release int, name string, metadata any) *sbom.SBOM {
