@@ -22,6 +22,7 @@ import {
   toolDefinitions,
   TrivyCommand,
   TrivyDatabases,
+  UnitMatcher,
 } from './index.js'
 
 const run = promisify(execFile)
@@ -124,6 +125,11 @@ async function startEngine(): Promise<EngineScanner> {
   return new EngineScanner(client, engineCataloguerIdentity(hello), hello.grypeVersion)
 }
 
+function unitMatcher(engine: EngineScanner): UnitMatcher {
+  if (client === undefined) throw new Error('no engine was started')
+  return new UnitMatcher(client, root, engine.version)
+}
+
 describe.skipIf(!hasEngine)('the scan engine', () => {
   it.each(sampleImageNames)(
     'finds in %s what the grype command finds',
@@ -137,6 +143,74 @@ describe.skipIf(!hasEngine)('the scan engine', () => {
     },
     180_000,
   )
+
+  it.each(sampleImageNames)(
+    'judges %s by its packages alone as it does the image',
+    async (name) => {
+      const engine = await startEngine()
+      const { keys, findings, catalogue } = await scanWith(name, engine, engine)
+      const inputs = catalogue.matcherInputs?.split('\n') ?? []
+      expect(inputs).toHaveLength(catalogue.packages.length)
+      expect(catalogue.packages.filter(({ matchKey }) => matchKey === null)).toEqual([])
+      const matcher = unitMatcher(engine)
+      const units = await matcher.matchUnits(
+        inputs.map((input, id) => ({ id, input })),
+        databaseDirectory,
+        { limits, signal },
+      )
+      expect(units).toMatchObject({ skipped: [], failed: [], engineVersion: '0.121.2', database: { isSample: true } })
+      const matches = units.matches.map((match) => ({
+        ...match,
+        package: match.unitId,
+        locations: catalogue.packages[match.unitId]?.locations ?? [],
+      }))
+      expect(findingKeys({ ...units, matches }, catalogue)).toEqual(keys)
+      const sorted = (texts: readonly object[]) => texts.map((text) => JSON.stringify(text)).sort()
+      expect(sorted(units.vulnerabilities)).toEqual(sorted(findings.vulnerabilities))
+
+      const described = await matcher.describe(
+        findings.vulnerabilities.map(({ nativeId, namespace }, id) => ({ id, nativeId, namespace })),
+        databaseDirectory,
+        { limits, signal },
+      )
+      const riskOf = (position: number) => findings.matches.find(({ vulnerability }) => vulnerability === position)?.risk
+      expect(described).toEqual(findings.vulnerabilities.map((vulnerability, position) => ({ ...vulnerability, risk: riskOf(position) })))
+    },
+    180_000,
+  )
+
+  it('knows no vulnerability of another namespace, or of none', async () => {
+    const matcher = unitMatcher(await startEngine())
+    const names = [
+      { id: 1, nativeId: 'CVE-2023-4911', namespace: 'debian:distro:debian:12' },
+      { id: 2, nativeId: 'CVE-2023-4911', namespace: 'debian:distro:debian:99' },
+      { id: 3, nativeId: 'CVE-1999-00000', namespace: 'debian:distro:debian:12' },
+    ]
+    const [known, ...unknown] = await matcher.describe(names, databaseDirectory, { limits, signal })
+    expect(known).toMatchObject({ nativeId: 'CVE-2023-4911', canonicalId: 'CVE-2023-4911', kev: { ransomware: false } })
+    expect(unknown).toEqual([null, null])
+  })
+
+  it('says which unit it cannot read, and matches the others', async () => {
+    const matcher = unitMatcher(await startEngine())
+    const lodash = { v: 1, package: { type: 'npm', name: 'lodash', version: '4.17.20', language: 'javascript' } }
+    const found = await matcher.matchUnits(
+      [
+        { id: 7, input: '{"v":1' },
+        { id: 8, input: JSON.stringify({ ...lodash, v: 99 }) },
+        { id: 9, input: JSON.stringify(lodash) },
+        { id: 10, input: `${JSON.stringify(lodash)}\n${JSON.stringify(lodash)}` },
+        { id: 11, input: JSON.stringify({ v: 1, dropped: true }) },
+        { id: 12, input: JSON.stringify({ v: 1, package: { ...lodash.package, colour: 'red' } }) },
+      ],
+      databaseDirectory,
+      { limits, signal },
+    )
+    expect(found.failed.map(({ id }) => id)).toEqual([7, 8, 10, 12])
+    expect(found.failed[1]?.reason).toContain('version 99')
+    expect(new Set(found.matches.map(({ unitId }) => unitId))).toEqual(new Set([9]))
+    expect(found.vulnerabilities.map(({ nativeId }) => nativeId)).toContain('GHSA-35jh-r3h4-6jhm')
+  })
 
   it('refuses a damaged database, and goes on with the good one', async () => {
     const engine = await startEngine()

@@ -5,10 +5,12 @@ import { z } from 'zod'
 import { mapGrypeReport } from '../grype/mapping.js'
 import { GrypeReport } from '../grype/schema.js'
 import type { Cataloguer, CatalogueRequest, EngineFindings, EngineLimits, Scanner, ScanRequest } from '../model/scanner.js'
+import type { Catalogue } from '../model/catalogue.js'
 import { timestampOrNull } from '../model/timestamp.js'
 import { readJsonFile } from '../process/json-file.js'
+import { readJsonLines } from '../process/json-lines.js'
 import type { EngineClient } from './engine-client.js'
-import { EngineCatalogue, type EngineHello, EngineMatch } from './schema.js'
+import { EngineCatalogue, type EngineHello, EngineMatch, EngineUnit } from './schema.js'
 
 /** Syft's library in the engine, under the grype command's own options. */
 export function engineCataloguerIdentity(hello: EngineHello): CataloguerIdentity {
@@ -54,12 +56,13 @@ export class EngineScanner implements Cataloguer, Scanner {
     if (databaseDirectory === null)
       throw new PharosError('database-missing', 'No vulnerability database for grype has been imported or downloaded yet.')
     const reportPath = join(request.workDirectory, 'grype-report.json')
+    const unitsPath = join(request.workDirectory, 'match-units.jsonl')
     const sbomId = this.kept?.sbomPath === sbomPath ? { sbomId: this.kept.sbomId } : {}
     try {
       const answer = await this.client.callWithDatabase(
         databaseDirectory,
         'match',
-        { ...sbomId, sbomPath, reportPath, timeoutMs: limits.timeoutMs },
+        { ...sbomId, sbomPath, reportPath, unitsPath, timeoutMs: limits.timeoutMs },
         EngineMatch,
         { timeoutMs: limits.timeoutMs, signal },
       )
@@ -75,6 +78,7 @@ export class EngineScanner implements Cataloguer, Scanner {
           `The scan engine counted ${answer.matchCount} matches but wrote ${report.matches.length}.`,
         )
       const findings = mapGrypeReport(report, request.catalogue)
+      await noteUnits(unitsPath, limits.outputLimitBytes, request.catalogue, answer.unitCount)
       const { schemaVersion, builtAt, checksum, isSample } = answer.database
       return {
         ...findings,
@@ -83,9 +87,21 @@ export class EngineScanner implements Cataloguer, Scanner {
         database: { schemaVersion, builtAt: timestampOrNull(builtAt), checksum: checksum ?? null, isSample },
       }
     } finally {
-      await rm(reportPath, { force: true })
+      await Promise.all([rm(reportPath, { force: true }), rm(unitsPath, { force: true })])
     }
   }
+}
+
+/** Notes the packages' match units in the catalogue; a new database is judged by them, without the image. */
+async function noteUnits(path: string, limitBytes: number, catalogue: Catalogue, expected: number): Promise<void> {
+  let count = 0
+  const document = { schema: EngineUnit, name: 'The list of match units', limitBytes, problem: 'engine-output-invalid' } as const
+  for await (const { artifactId, key, input } of readJsonLines(path, document)) {
+    catalogue.noteMatcherInput(artifactId, key, input)
+    count += 1
+  }
+  if (count !== expected)
+    throw new PharosError('engine-output-invalid', `The scan engine counted ${expected} match units but wrote ${count}.`)
 }
 
 /** Matchers' errors that the library logs and swallows: each makes the result partial. */

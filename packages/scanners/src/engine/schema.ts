@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { GrypeDetails, GrypeFix, GrypeRecord } from '../grype/schema.js'
 
 /** Version of the protocol that this client speaks (tools/cmd/pharos-engine). */
 export const engineProtocol = 1
@@ -39,7 +40,38 @@ export const EngineCatalogue = z.object({ sbomId: z.string() })
 export const EngineMatch = z.object({
   matchCount: z.int(),
   ignoredCount: z.int().default(0),
+  unitCount: z.int().default(0),
   warnings: z.array(z.object({ package: z.string().optional(), matcher: z.string().optional(), message: z.string() })).nullish(),
   database: OpenedDatabase,
 })
 export type EngineMatch = z.infer<typeof EngineMatch>
+
+/** A package's match unit: what Grype's matchers read of it and of its image (tools/internal/engine/units). */
+export const EngineUnit = z.object({ artifactId: z.string(), key: z.string().regex(/^[0-9a-f]{32}$/), input: z.string().min(1) })
+
+export const EngineUnitsMatched = z.object({
+  unitCount: z.int(),
+  matchCount: z.int(),
+  vulnerabilityCount: z.int(),
+  warnings: EngineMatch.shape.warnings,
+  database: OpenedDatabase,
+})
+
+/** One line of the result of matchUnits. */
+export const EngineUnitResult = z.union([
+  z.object({
+    id: z.int(),
+    skipped: z.boolean().default(false),
+    failed: z.string().optional(),
+    matches: z.array(z.object({ vulnerability: z.int(), fix: GrypeFix, details: GrypeDetails })).default([]),
+  }),
+  z.object({ vulnerability: z.int(), record: GrypeRecord }),
+])
+
+export const EngineDescribed = z.object({ count: z.int(), database: OpenedDatabase })
+
+/** One line of the result of describeVulnerabilities. */
+export const EngineDescription = z.union([
+  z.object({ id: z.int(), record: GrypeRecord }),
+  z.object({ id: z.int(), missing: z.literal(true) }),
+])

@@ -5,7 +5,7 @@ import { normaliseSeverity } from '../model/severity.js'
 import { timestampOrNull } from '../model/timestamp.js'
 import { identifyVulnerability } from '../model/vulnerability-identity.js'
 import { mapLocations } from '../syft/mapping.js'
-import type { GrypeMatch, GrypeMetadata, GrypeReport } from './schema.js'
+import type { GrypeDetails, GrypeFix, GrypeMatch, GrypeMetadata, GrypeRecord, GrypeReport } from './schema.js'
 
 /** Grype's fix states and ours. */
 const fixStates: Readonly<Record<string, FixState>> = {
@@ -63,16 +63,25 @@ function packageOf({ artifact }: GrypeMatch, catalogue: Catalogue): number {
 }
 
 function mapMatch(match: GrypeMatch, position: number, vulnerability: number): ReportMatch {
-  const { fix, risk } = match.vulnerability
   return {
     package: position,
     vulnerability,
+    ...mapMatchContent(match.vulnerability.fix, match.matchDetails),
+    risk: mapRisk(match),
+    locations: mapLocations(match.artifact.locations ?? []),
+  }
+}
+
+/** What a match says apart from which package and vulnerability it is of. */
+export function mapMatchContent(
+  fix: GrypeFix,
+  details: GrypeDetails,
+): Pick<ReportMatch, 'fixState' | 'fixVersions' | 'fixAvailable' | 'details'> {
+  return {
     fixState: fixStates[fix?.state ?? ''] ?? 'unknown',
     fixVersions: fix?.versions ?? [],
     fixAvailable: (fix?.available ?? []).map(({ version, date, kind }) => ({ version, date: dayOrNull(date), kind: textOrNull(kind) })),
-    risk: Math.min(100, Math.max(0, risk ?? 0)),
-    locations: mapLocations(match.artifact.locations ?? []),
-    details: (match.matchDetails ?? []).map(({ type, matcher, searchedBy, found }) => ({
+    details: (details ?? []).map(({ type, matcher, searchedBy, found }) => ({
       type,
       matcher,
       searchedBy: searchedBy ?? null,
@@ -81,9 +90,14 @@ function mapMatch(match: GrypeMatch, position: number, vulnerability: number): R
   }
 }
 
-function mapVulnerability(match: GrypeMatch): ReportVulnerability {
-  const { vulnerability } = match
-  const related = match.relatedVulnerabilities ?? []
+/** Grype's risk of a vulnerability, 0 to 100. */
+export function mapRisk({ vulnerability: { risk } }: GrypeRecord): number {
+  return between(risk, 100) ?? 0
+}
+
+/** What is known of a vulnerability. */
+export function mapVulnerability({ vulnerability, relatedVulnerabilities }: GrypeRecord): ReportVulnerability {
+  const related = relatedVulnerabilities ?? []
   const { canonicalId, aliases } = identifyVulnerability(vulnerability.id, [
     ...related.map(({ id }) => id),
     ...(vulnerability.aliases ?? []),

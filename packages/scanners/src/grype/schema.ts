@@ -32,32 +32,41 @@ export const GrypeMetadata = z.object({
 })
 export type GrypeMetadata = z.infer<typeof GrypeMetadata>
 
-export const GrypeMatch = z.object({
-  vulnerability: GrypeMetadata.extend({
-    fix: z
-      .object({
-        versions: Texts,
-        state: Text,
-        available: z
-          .array(z.object({ version: z.string(), date: Text, kind: Text }))
-          .nullish()
-          .catch(null),
-      })
-      .nullish(),
-    risk: z.number().nullish(),
-    aliases: Texts,
-  }),
+export const GrypeFix = z
+  .object({
+    versions: Texts,
+    state: Text,
+    available: z
+      .array(z.object({ version: z.string(), date: Text, kind: Text }))
+      .nullish()
+      .catch(null),
+  })
+  .nullish()
+export type GrypeFix = z.infer<typeof GrypeFix>
+
+export const GrypeDetails = z
+  .array(
+    z.object({
+      type: z.string().default(''),
+      matcher: z.string().default(''),
+      searchedBy: z.unknown().optional(),
+      found: z.unknown().optional(),
+    }),
+  )
+  .nullish()
+export type GrypeDetails = z.infer<typeof GrypeDetails>
+
+/** A vulnerability with those related to it: what a match says of it whatever the package. */
+export const GrypeRecord = z.object({
+  vulnerability: GrypeMetadata.extend({ risk: z.number().nullish(), aliases: Texts }),
   relatedVulnerabilities: z.array(GrypeMetadata).nullish(),
-  matchDetails: z
-    .array(
-      z.object({
-        type: z.string().default(''),
-        matcher: z.string().default(''),
-        searchedBy: z.unknown().optional(),
-        found: z.unknown().optional(),
-      }),
-    )
-    .nullish(),
+})
+export type GrypeRecord = z.infer<typeof GrypeRecord>
+
+export const GrypeMatch = z.object({
+  vulnerability: GrypeRecord.shape.vulnerability.extend({ fix: GrypeFix }),
+  relatedVulnerabilities: GrypeRecord.shape.relatedVulnerabilities,
+  matchDetails: GrypeDetails,
   artifact: z.object({
     id: z.string().default(''),
     name: z.string(),

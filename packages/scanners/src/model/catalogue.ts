@@ -12,6 +12,7 @@ export class Catalogue {
   readonly packages: ReportPackage[] = []
   private readonly positionById = new Map<string, number>()
   private readonly positionsByKey = new Map<string, number[]>()
+  private readonly inputs: string[] = []
 
   constructor(
     readonly cataloguer: { readonly name: string; readonly version: string },
@@ -29,6 +30,20 @@ export class Catalogue {
     if (positions === undefined) this.positionsByKey.set(key, [position])
     else positions.push(position)
     return position
+  }
+
+  /** Notes what matchers read of a package, and under which key: packages of the same key match the same, in whichever image they are. */
+  noteMatcherInput(artifactId: string, key: string, input: string): void {
+    const position = this.positionById.get(artifactId)
+    const entry = position === undefined ? undefined : this.packages[position]
+    if (position === undefined || entry === undefined) return
+    entry.matchKey = key
+    this.inputs[position] = input
+  }
+
+  /** What was noted, a line for each package in their order, empty for one without; undefined when nothing was. */
+  get matcherInputs(): string | undefined {
+    return this.inputs.length === 0 ? undefined : this.packages.map((_, position) => this.inputs[position] ?? '').join('\n')
   }
 
   byArtifactId(id: string): number | undefined {

@@ -50,6 +50,7 @@ export function parseJson<S extends z.ZodType>(bytes: Buffer, document: JsonDocu
   )
 }
 
-function tooLarge<S extends z.ZodType>(document: JsonDocument<S>): PharosError {
+/** The problem of a document that is larger than its limit. */
+export function tooLarge<S extends z.ZodType>(document: JsonDocument<S>): PharosError {
   return new PharosError(document.problem, `${document.name} is larger than ${document.limitBytes} bytes.`)
 }

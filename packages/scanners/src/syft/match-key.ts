@@ -16,7 +16,10 @@ const matchedFields: Readonly<Record<string, readonly string[]>> = {
   'dpkg-archive-entry': ['source', 'sourceVersion'],
 }
 
-/** Hash of those fields, hex; null when the matchers of this type read no metadata. */
+/**
+ * Hash of those fields, hex; null when the matchers of this type read no metadata. It tells packages apart where no scan engine
+ * makes match units; where one does, the unit's key takes its place.
+ */
 export function matchKeyOf(artifact: SyftArtifact): string | null {
   const fields = matchedFields[artifact.metadataType ?? '']
   const { metadata } = artifact

@@ -52,6 +52,7 @@ export class ReportPhase {
 /** The report in the contract's form. */
 function buildReport({ resolved, pulled, catalogued, engines }: ReportParts): ScanReport {
   const { catalogue, identity, isReused } = catalogued
+  const { matcherInputs } = catalogue
   return {
     reportVersion: 1,
     image: resolved.image,
@@ -70,6 +71,7 @@ function buildReport({ resolved, pulled, catalogued, engines }: ReportParts): Sc
     catalogue:
       identity === null ? null : { ...identity, packageCount: catalogue.packages.length, unreadable: [...catalogue.unreadable], isReused },
     packages: catalogue.packages,
+    ...(matcherInputs === undefined ? {} : { matcherInputs }),
     engines,
   }
 }
