@@ -16,6 +16,18 @@ interface RunningRow {
   engine: string
 }
 
+/** What the course of re-matches is made of. */
+@Injectable()
+export class RematchCourseTools {
+  constructor(
+    readonly rematches: RematchStore,
+    readonly chunks: RematchChunkStore,
+    readonly switchover: RematchSwitch,
+    readonly transitions: GenerationTransitions,
+    readonly judgement: CandidateJudgement,
+  ) {}
+}
+
 /**
  * Sees re-matches through: gives up what nobody takes, and switches when everything has come in. Each replica looks; the row of
  * the re-match lets one of them act. A switch that breaks off has changed nothing and is done again.
@@ -86,16 +98,4 @@ export class RematchCourseService implements OnApplicationBootstrap {
     await judgement.settle(tx, rematch.engine)
     return outcome
   }
-}
-
-/** What the course of re-matches is made of. */
-@Injectable()
-export class RematchCourseTools {
-  constructor(
-    readonly rematches: RematchStore,
-    readonly chunks: RematchChunkStore,
-    readonly switchover: RematchSwitch,
-    readonly transitions: GenerationTransitions,
-    readonly judgement: CandidateJudgement,
-  ) {}
 }
