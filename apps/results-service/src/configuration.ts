@@ -104,6 +104,26 @@ export const configurationDefinition = defineConfiguration('results-service', 'T
       description: 'Largest report, uncompressed.',
     },
   },
+  exports: {
+    atOnce: {
+      schema: integer({ min: 1, max: 50 }),
+      flag: '--max-exports',
+      default: '3',
+      description: 'Exports that this replica serves at once; each holds a connection to PostgreSQL.',
+    },
+    maxDurationMs: {
+      schema: durationMs({ minMs: 1000, maxMs: 12 * hourMs }),
+      flag: '--export-max-duration',
+      default: '15m',
+      description: 'Longest time that an export may take; then it is broken off, since its snapshot keeps old rows.',
+    },
+    stallMs: {
+      schema: durationMs({ minMs: 100, maxMs: 100_000 }),
+      flag: '--export-stall',
+      default: '60s',
+      description: 'Time after which an export is broken off whose client takes nothing.',
+    },
+  },
   history: {
     horizonMs: {
       schema: durationMs({ minMs: hourMs }),
