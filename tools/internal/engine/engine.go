@@ -47,7 +47,8 @@ type Engine struct {
 	units        *unitmatch.Matcher
 	open         *database.Database
 	// prepared is open for many searches; nil until it is needed.
-	prepared *lookup.Lookup
+	prepared    *lookup.Lookup
+	differences differences
 	// kept is the last catalogued SBOM: a match follows its catalogue, so one is enough.
 	kept     *sbom.SBOM
 	keptID   string

@@ -8,11 +8,13 @@ import (
 	"github.com/pharos-security/pharos/tools/internal/engine/lookup"
 	"github.com/pharos-security/pharos/tools/internal/engine/server"
 	"github.com/pharos-security/pharos/tools/internal/engine/unitmatch"
+	"github.com/pharos-security/pharos/tools/internal/engine/units"
 )
 
 // rematchOperations judge packages of many images by a database, without their images.
 func (e *Engine) rematchOperations() map[string]server.Operation {
 	return map[string]server.Operation{
+		"diffDatabases":           e.diffDatabases,
 		"matchUnits":              e.matchUnits,
 		"describeVulnerabilities": e.describeVulnerabilities,
 	}
@@ -22,6 +24,7 @@ func (e *Engine) matchUnits(ctx context.Context, fields func(any) error, _ func(
 	var request struct {
 		UnitsPath  string `json:"unitsPath"`
 		ResultPath string `json:"resultPath"`
+		TouchedBy  *pair  `json:"touchedBy"`
 	}
 	if err := fields(&request); err != nil {
 		return nil, err
@@ -33,7 +36,18 @@ func (e *Engine) matchUnits(ctx context.Context, fields func(any) error, _ func(
 	if err != nil {
 		return nil, err
 	}
-	return e.units.Run(ctx, e.open.Info, open, unitmatch.Request{UnitsPath: request.UnitsPath, ResultPath: request.ResultPath})
+	run := unitmatch.Request{UnitsPath: request.UnitsPath, ResultPath: request.ResultPath}
+	if request.TouchedBy != nil {
+		found, err := e.differences.between(ctx, e.options, *request.TouchedBy)
+		if err != nil {
+			return nil, err
+		}
+		if found.to != e.open.Info.Checksum {
+			return nil, failure.New(failure.BadRequest, "touchedBy.to is not the open database")
+		}
+		run.IsTouched = func(unit *units.Unit) bool { return found.Touches(unit, e.units.Fields()) }
+	}
+	return e.units.Run(ctx, e.open.Info, open, run)
 }
 
 func (e *Engine) describeVulnerabilities(ctx context.Context, fields func(any) error, _ func(string)) (any, error) {

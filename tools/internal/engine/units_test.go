@@ -121,6 +121,17 @@ func (p *process) matchUnits(inputs []string, fields map[string]any) [][]unitFin
 	return found
 }
 
+type rawValue = json.RawMessage
+
+func fieldsOf(t *testing.T, raw rawValue) map[string]rawValue {
+	t.Helper()
+	fields := map[string]rawValue{}
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		t.Fatal(err)
+	}
+	return fields
+}
+
 // grypeDocument is a report with its matches unread.
 type grypeDocument struct {
 	Matches []struct {

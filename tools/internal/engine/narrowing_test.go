@@ -1,0 +1,107 @@
+package engine_test
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/pharos-security/pharos/tools/internal/engine/layercache"
+	"github.com/pharos-security/pharos/tools/internal/testimage"
+)
+
+// unitsOf catalogues an image and returns the match units of its packages.
+func (p *process) unitsOf(layers ...testimage.Layer) []unitRecord {
+	p.t.Helper()
+	image := testimage.Write(p.t, layers...)
+	out := p.t.TempDir()
+	var catalogued struct {
+		SBOMID string `json:"sbomId"`
+	}
+	p.must("catalogue", map[string]any{
+		"layout": image.Layout, "manifestDigest": image.ManifestDigest, "reference": "x", "sbomPath": filepath.Join(out, "sbom.json.gz"),
+	}, &catalogued)
+	unitsPath := filepath.Join(out, "units.jsonl")
+	p.must("match", map[string]any{"sbomId": catalogued.SBOMID, "reportPath": filepath.Join(out, "report.json"), "unitsPath": unitsPath}, nil)
+	return readLines[unitRecord](p.t, unitsPath)
+}
+
+// settled renders findings without what belongs to vulnerabilities and moves daily: scores, known exploitation, what is related.
+func settled(t *testing.T, found []unitFinding) []string {
+	t.Helper()
+	lines := []string{}
+	for _, f := range found {
+		var document grypeDocument
+		document.Matches = append(document.Matches, struct {
+			Vulnerability map[string]rawValue `json:"vulnerability"`
+			Related       rawValue            `json:"relatedVulnerabilities"`
+			Details       rawValue            `json:"matchDetails"`
+			Artifact      struct{ ID, Name, Version string }
+		}{Vulnerability: fieldsOf(t, f.Vulnerability), Related: rawValue("null"), Details: f.Details})
+		for _, moving := range []string{"epss", "risk", "knownExploited", "cwes"} {
+			delete(document.Matches[0].Vulnerability, moving)
+		}
+		document.Matches[0].Vulnerability["fix"] = f.Fix
+		lines = append(lines, document.lines(t)...)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func TestSkippedUnitsMatchWhatTheyMatchedInTheFormerDatabase(t *testing.T) {
+	p := start(t, layercache.Limits{})
+	from, to := sampleDatabase(t, "facts.json"), sampleDatabase(t, "facts-next.json")
+	p.must("openDatabase", map[string]any{"directory": from}, nil)
+	var inputs []string
+	for _, c := range sampleCases(t) {
+		inputs = append(inputs, inputsOf(p.unitsOf(c.layers...))...)
+	}
+	slices.Sort(inputs)
+	inputs = slices.Compact(inputs)
+	former := p.matchUnits(inputs, nil)
+
+	p.must("openDatabase", map[string]any{"directory": to}, nil)
+	full := p.matchUnits(inputs, nil)
+	narrowed := p.matchUnits(inputs, map[string]any{"touchedBy": map[string]any{"from": from, "to": to}})
+	skipped, changed := 0, 0
+	for i := range inputs {
+		if !slices.Equal(settled(t, former[i]), settled(t, full[i])) {
+			changed++
+		}
+		result := narrowed[i]
+		if result == nil {
+			skipped++
+			result = former[i]
+		}
+		compare(t, inputs[i], settled(t, result), settled(t, full[i]))
+	}
+	if changed == 0 || skipped < len(inputs)/2 {
+		t.Errorf("of %d units %d were skipped, and %d changed: the databases are to differ, in few of them", len(inputs), skipped, changed)
+	}
+}
+
+func TestTheDifferenceOfTwoDatabases(t *testing.T) {
+	p := start(t, layercache.Limits{})
+	from, again, to := sampleDatabase(t, "facts.json"), sampleDatabase(t, "facts.json"), sampleDatabase(t, "facts-next.json")
+	type counted struct {
+		TouchedNames, TouchedCpeProducts int
+		All                              bool
+	}
+	difference := func(from, to string) (got counted) {
+		p.must("diffDatabases", map[string]any{"from": from, "to": to}, &got)
+		return got
+	}
+	if got := difference(from, again); got != (counted{}) {
+		t.Errorf("two databases of the same facts: %+v", got)
+	}
+	// curl, glibc, tar and openssl of Debian; lodash, lodash-es and minimist.
+	if got := difference(from, to); got != (counted{TouchedNames: 7}) {
+		t.Errorf("the next database: %+v", got)
+	}
+	p.fails("database-missing", "diffDatabases", map[string]any{"from": t.TempDir(), "to": to})
+	p.fails("bad-request", "diffDatabases", map[string]any{"to": to})
+
+	p.must("openDatabase", map[string]any{"directory": from}, nil)
+	p.fails("bad-request", "matchUnits", map[string]any{
+		"unitsPath": filepath.Join(t.TempDir(), "none"), "resultPath": filepath.Join(t.TempDir(), "none"), "touchedBy": map[string]any{"from": from, "to": to},
+	})
+}
