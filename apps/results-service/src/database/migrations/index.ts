@@ -13,6 +13,7 @@ import { ServeQueries1790000000220 } from './1790000000220-serve-queries.js'
 import { CreateWorkloads1790000000230 } from './1790000000230-create-workloads.js'
 import { ExtendHistory1790000000240 } from './1790000000240-extend-history.js'
 import { CreateDecisions1790000000250 } from './1790000000250-create-decisions.js'
+import { OrderDecisions1790000000260 } from './1790000000260-order-decisions.js'
 
 /** Every migration, in the order in which they run. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -30,4 +31,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   CreateWorkloads1790000000230,
   ExtendHistory1790000000240,
   CreateDecisions1790000000250,
+  OrderDecisions1790000000260,
 ]
