@@ -14,6 +14,10 @@ export const EventBody = defineSchema(
       digest: Digest,
       engines: z.array(z.object({ engine: EngineName, status: z.string() })),
       runId: Uuid,
+      firstResults: z
+        .array(EngineName)
+        .optional()
+        .describe('Engines whose first good result this is: all their findings in the image are new'),
     }),
     z.object({
       type: z.literal('findings.changed'),
@@ -38,7 +42,11 @@ export const EventBody = defineSchema(
     }),
     z.object({ type: z.literal('workloads.changed'), cluster: z.string(), appeared: z.int(), gone: z.int() }),
     z.object({ type: z.literal('workloads.stale'), cluster: z.string(), since: Timestamp }),
-    z.object({ type: z.literal('image.removed'), digest: Digest }),
+    z.object({
+      type: z.literal('image.removed'),
+      digest: Digest,
+      repositories: z.array(z.string()).optional().describe('registry/repository that led to it: who might see these may know'),
+    }),
     z.object({ type: z.literal('image.deleted-from-registry'), digest: Digest }),
     z.object({ type: z.literal('database.candidate'), generationId: Uuid, engine: EngineName }),
     z.object({ type: z.literal('database.activated'), generationId: Uuid, engine: EngineName }),
