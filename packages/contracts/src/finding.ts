@@ -378,4 +378,37 @@ export const VulnerabilityDetail = defineSchema(
 )
 export type VulnerabilityDetail = z.infer<typeof VulnerabilityDetail>
 
+/** An image with an open finding of a vulnerability. */
+export const VulnerabilityImage = defineSchema(
+  'VulnerabilityImage',
+  z.object({
+    digest: Digest,
+    references: z.array(z.string()).describe('repository:tag that lead to it now, at most 20'),
+    platform: z.string(),
+    packages: z.array(
+      PackageRef.extend({
+        findingId: z.string(),
+        engine: EngineName,
+        fixVersions: z.array(z.string()),
+        isSuppressed: z.boolean(),
+      }),
+    ),
+    workloads: z
+      .array(z.object({ cluster: z.string(), namespace: z.string(), kind: z.string(), name: z.string(), container: z.string() }))
+      .describe('Workloads that run it now, at most 20'),
+    workloadCount: z.int().min(0).describe('How many containers of workloads run it now'),
+  }),
+  {
+    digest: 'sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1',
+    references: ['docker.io/library/alpine:3.18'],
+    platform: 'linux/amd64',
+    packages: [],
+    workloads: [],
+    workloadCount: 0,
+  },
+)
+export type VulnerabilityImage = z.infer<typeof VulnerabilityImage>
+export const VulnerabilityImagePage = walkablePageOf('VulnerabilityImagePage', VulnerabilityImage, exampleOf(VulnerabilityImage))
+export type VulnerabilityImagePage = z.infer<typeof VulnerabilityImagePage>
+
 export const FindingId = z.union([z.string(), Uuid])

@@ -88,6 +88,18 @@ export class FindingSelections {
   }
 }
 
+/**
+ * The selected findings (alias f), in no order: what to read from, and what has to hold. Their vulnerabilities are chosen first
+ * where the filter says something of these.
+ */
+export function selectedFindings(selection: FindingSelection): string {
+  const { images, condition, vulnerabilityCondition } = selection
+  const ofVulnerability = vulnerabilityCondition('s')
+  if (images === null && ofVulnerability !== 'true')
+    return `vulnerability_score s join finding f on f.vulnerability_id = s.vulnerability_id where ${ofVulnerability} and ${condition('f')}`
+  return `${findingSource(selection)} where ${condition('f')}`
+}
+
 /** What to read findings (alias f) from: those of few images, or all. */
 export function findingSource({ images, parameters }: FindingSelection): string {
   if (images === null) return 'finding f'

@@ -11,7 +11,7 @@ import { packageRefColumns, type PackageRefRow } from '../packages/package-view.
 import { countLimit, type WalkPosition } from '../query/walkable-page.js'
 import { vulnerabilityColumns, vulnerabilityJoins, type VulnerabilityRow } from '../vulnerabilities/vulnerability-view.js'
 import { otherReports } from './finding-merge.js'
-import { type FindingSelection, findingSource } from './finding-selection.js'
+import { type FindingSelection, selectedFindings } from './finding-selection.js'
 import { type ChosenFinding, chooseFindings } from './finding-walk.js'
 import type { IssueTable } from './issue-store.js'
 
@@ -113,10 +113,9 @@ export class FindingsRepository {
 
   /** Counts up to one more than the limit of counts. */
   async count(selection: FindingSelection): Promise<number> {
-    const source = findingSource(selection)
     const [row] = await rows<{ count: string }>(
       this.database.runner,
-      ...selection.parameters.bind(`select count(*) from (select from ${source} where ${selection.condition('f')} limit ${countLimit + 1}) x`),
+      ...selection.parameters.bind(`select count(*) from (select from ${selectedFindings(selection)} limit ${countLimit + 1}) x`),
     )
     return Number(row?.count ?? 0)
   }

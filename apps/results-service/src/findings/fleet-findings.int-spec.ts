@@ -72,7 +72,7 @@ function randomReport(image: number, gone: boolean) {
   )
   // The same packages, one of them without its place, and ids of its own for the same flaws.
   const trivyPackages = packages.map((one) => ({ ...one, purl: `${one.purl}&t`, ...(next(3) === 0 ? { locations: [] } : {}) }))
-  const trivyVulnerabilities = vulnerabilities.map((one, at) =>
+  const trivyVulnerabilities = vulnerabilities.map((_one, at) =>
     vulnerability(`CVE-${at}`, {
       namespace: 'trivy',
       aliases: [`CVE-${at}`],
@@ -130,7 +130,9 @@ function compares(
 function fits(node: FilterNode, fact: Fact): boolean {
   if (node.kind === 'not') return !fits(node.operand, fact)
   if (node.kind !== 'comparison') {
-    return node.kind === 'and' ? node.operands.every((operand) => fits(operand, fact)) : node.operands.some((operand) => fits(operand, fact))
+    return node.kind === 'and'
+      ? node.operands.every((operand) => fits(operand, fact))
+      : node.operands.some((operand) => fits(operand, fact))
   }
   switch (node.field) {
     case 'severity':

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { admin, type ResultsApp, scoped, startResultsApp } from '../__tests__/results-app.js'
 import { digestOf, simpleReport } from '../ingest/__tests__/report-builder.js'
 import { ScanStorage } from '../runs/scan-storage.js'
+import { receiveReport } from '../ingest/received-report.js'
 
 let app: ResultsApp
 const digest = digestOf('shop')
@@ -14,7 +15,7 @@ beforeAll(async () => {
   const report = simpleReport('shop', ['tar'], ['CVE-1'])
   await app.results.database.inTransaction((tx) =>
     storage.store(tx, {
-      report,
+      report: receiveReport(report),
       run: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000001', digest },
       attempt: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000002' },
     }),
@@ -40,12 +41,26 @@ describe('routes of the inventory', () => {
     [`/images/${digest}/sbom?format=spdx`, { spdxVersion: 'SPDX-2.3' }],
     [`/images/${digest}/sbom`, { specVersion: '1.6' }],
     ['/vulnerabilities/CVE-1', { affects: [{ digest }] }],
+    ['/vulnerabilities/CVE-1/images?filter=repository%20~%20*shop', { items: [{ digest, packages: [{ name: 'tar' }] }] }],
+    ['/findings?filter=severity%20%3E%3D%20high&count=true', { items: [{ image: { digest } }], count: { count: 1, isCapped: false } }],
+    ['/findings/-/facets?fields=severity', { counted: 1, facets: [{ field: 'severity', values: [{ value: 'high', count: 1 }] }] }],
+    ['/findings/-/values?field=package.name&q=a', { values: ['tar'] }],
+    ['/packages?filter=package.name%20%3D%20tar', { items: [{ name: 'tar', images: { count: 1 } }] }],
+    ['/workloads', { items: [] }],
     ['/databases', { items: [] }],
   ])('%s is answered', async (path, body) => {
     expect(await get(path)).toMatchObject({ status: 200, body })
   })
 
-  it.each([`/images/${digest}`, `/images/${digest}/sbom`])('%s is not sent again to who has it', async (path) => {
+  it.each([
+    `/images/${digest}`,
+    `/images/${digest}/sbom`,
+    '/images',
+    '/findings',
+    '/packages',
+    '/workloads',
+    '/vulnerabilities/CVE-1/images',
+  ])('%s is not sent again to who has it', async (path) => {
     const { headers } = await get(path)
     expect(await get(path, { 'if-none-match': String(headers['etag']) })).toMatchObject({ status: 304, body: '' })
     expect(await get(path, { 'if-none-match': '"other"' })).toMatchObject({ status: 200 })
@@ -55,6 +70,8 @@ describe('routes of the inventory', () => {
     [`/images/${digest}`, 404, 'not-found'],
     ['/images/sha256:1', 400, 'request-invalid'],
     ['/images?cursor=x', 400, 'cursor-invalid'],
+    ['/findings?filter=colour%20%3D%20red', 400, 'filter-invalid'],
+    ['/vulnerabilities/CVE-2/images', 404, 'not-found'],
     [`/images/${digest}/findings?severity=worst`, 404, 'not-found'],
   ])('%s of a scoped caller is refused with %i %s', async (path, status, code) => {
     expect(await get(path, {}, scoped('registry.example/team-b/*'))).toMatchObject({ status, body: { code } })

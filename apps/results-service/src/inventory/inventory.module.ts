@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common'
 import { AuditLog } from '../audit/audit-log.js'
+import { BaseImageStore } from '../base-images/base-image-store.js'
 import { CatalogueStore } from '../catalogues/catalogue-store.js'
 import { PostgresSbomStorageStrategy } from '../catalogues/postgres-sbom-storage-strategy.js'
 import { SBOM_STORAGE } from '../catalogues/sbom-storage-strategy.js'
@@ -7,6 +8,9 @@ import { ContextStore } from '../contexts/context-store.js'
 import { ContextsController } from '../contexts/contexts.controller.js'
 import { ContextsService } from '../contexts/contexts.service.js'
 import { FindingStore } from '../findings/finding-store.js'
+import { FindingFacetsController } from '../findings/finding-facets.controller.js'
+import { FindingFacetsRepository } from '../findings/finding-facets.repository.js'
+import { FindingFacetsService } from '../findings/finding-facets.service.js'
 import { FindingSelections } from '../findings/finding-selection.js'
 import { FindingsController } from '../findings/findings.controller.js'
 import { FindingsRepository } from '../findings/findings.repository.js'
@@ -31,6 +35,8 @@ import { ImagesService } from '../images/images.service.js'
 import { ReportImageStore } from '../ingest/report-image-store.js'
 import { ReportMatchStore } from '../ingest/report-match-store.js'
 import { ReportStore } from '../ingest/report-store.js'
+import { FleetPackagesRepository } from '../packages/fleet-packages.repository.js'
+import { FleetPackagesService } from '../packages/fleet-packages.service.js'
 import { ImagePackageStore } from '../packages/image-package-store.js'
 import { PackageStore } from '../packages/package-store.js'
 import { PackagesController } from '../packages/packages.controller.js'
@@ -48,6 +54,7 @@ import { MatchStore } from '../vulnerabilities/match-store.js'
 import { VulnerabilitiesController } from '../vulnerabilities/vulnerabilities.controller.js'
 import { VulnerabilitiesRepository } from '../vulnerabilities/vulnerabilities.repository.js'
 import { VulnerabilitiesService } from '../vulnerabilities/vulnerabilities.service.js'
+import { VulnerabilityImagesService } from '../vulnerabilities/vulnerability-images.service.js'
 import { VulnerabilityStore } from '../vulnerabilities/vulnerability-store.js'
 import { WorkloadLinks } from '../workloads/workload-links.js'
 import { InventoryStorage } from './inventory-storage.js'
@@ -55,6 +62,7 @@ import { KnownFacts } from './known-facts.js'
 import { ScanResultView } from './scan-result-view.js'
 
 const stores = [
+  BaseImageStore,
   CatalogueStore,
   ContextStore,
   EngineResultStore,
@@ -76,6 +84,8 @@ const stores = [
 ]
 const reads = [
   ContextsService,
+  FindingFacetsRepository,
+  FindingFacetsService,
   FindingSelections,
   FindingsRepository,
   FindingsService,
@@ -89,6 +99,8 @@ const reads = [
   ImageView,
   ImagesRepository,
   ImagesService,
+  FleetPackagesRepository,
+  FleetPackagesService,
   PackagesRepository,
   PackagesService,
   RescansRepository,
@@ -96,6 +108,7 @@ const reads = [
   ScanResultView,
   VulnerabilitiesRepository,
   VulnerabilitiesService,
+  VulnerabilityImagesService,
 ]
 
 /** Everything that was found in images: facts, reads, databases, rescans. Scans reach it through `ScanStorage`. */
@@ -105,6 +118,7 @@ const reads = [
   controllers: [
     ContextsController,
     DatabasesController,
+    FindingFacetsController,
     FindingsController,
     GenerationsController,
     ImageSbomsController,

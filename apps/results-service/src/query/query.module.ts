@@ -1,8 +1,15 @@
 import { Global, Module } from '@nestjs/common'
+import { FleetWorkloadsController } from '../workloads/fleet-workloads.controller.js'
+import { FleetWorkloadsRepository } from '../workloads/fleet-workloads.repository.js'
+import { FleetWorkloadsService } from '../workloads/fleet-workloads.service.js'
 import { FilterCompiler } from './filter-compiler.js'
 import { FilterSets } from './filter-sets.js'
 
 /** The filter language as SQL, for every feature that selects rows. */
 @Global()
-@Module({ providers: [FilterCompiler, FilterSets], exports: [FilterCompiler] })
+@Module({
+  controllers: [FleetWorkloadsController],
+  providers: [FilterCompiler, FilterSets, FleetWorkloadsRepository, FleetWorkloadsService],
+  exports: [FilterCompiler],
+})
 export class QueryModule {}

@@ -6,6 +6,8 @@ import { decodeCursor, pageOfRows } from '../database/keyset.js'
 import { engineOf } from '../inventory/column-codes.js'
 import { originalText, storedText } from '../inventory/stored-text.js'
 import { packageRefOf } from '../packages/package-view.js'
+import { every } from '../query/sql-condition.js'
+import { SqlParameters } from '../query/sql-parameters.js'
 import { type AffectedPackageRow, VulnerabilitiesRepository } from './vulnerabilities.repository.js'
 import { aliasHash } from './vulnerability-store.js'
 import { vulnerabilityOf } from './vulnerability-view.js'
@@ -24,7 +26,10 @@ export class VulnerabilitiesService {
     const ids = rows.map((row) => row.id)
     const list = { list: 'affected', sort: group.id }
     const [afterImageId = 0] = decodeCursor(list, query.cursor, 1) ?? []
-    const images = await this.vulnerabilities.affectedImages(ids, scope, Number(afterImageId), query.limit + 1)
+    const parameters = new SqlParameters()
+    parameters.add(scope, 'text[]')
+    const position = { afterImageId: Number(afterImageId), isBackward: false }
+    const images = await this.vulnerabilities.affectedImages(ids, { parameters, condition: every([]) }, position, query.limit + 1)
     const packages = await this.vulnerabilities.affectedPackages(
       ids,
       images.map((image) => image.id),
@@ -46,6 +51,6 @@ export class VulnerabilitiesService {
   }
 }
 
-function affectedPackageOf(row: AffectedPackageRow) {
+export function affectedPackageOf(row: AffectedPackageRow) {
   return { ...packageRefOf(row), fixVersions: row.match_body.fixVersions, engine: engineOf(row.engine) }
 }

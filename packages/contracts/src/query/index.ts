@@ -1,3 +1,5 @@
+export * from './facets.js'
+export * from './fleet-workload.js'
 export * from './filter-ast.js'
 export * from './filter-fields.js'
 export * from './filter-parser.js'

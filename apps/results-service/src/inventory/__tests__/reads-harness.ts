@@ -5,6 +5,8 @@ import { PostgresSbomStorageStrategy } from '../../catalogues/postgres-sbom-stor
 import { ContextStore } from '../../contexts/context-store.js'
 import { ContextsService } from '../../contexts/contexts.service.js'
 import { EventLog } from '../../events/event-log.js'
+import { FindingFacetsRepository } from '../../findings/finding-facets.repository.js'
+import { FindingFacetsService } from '../../findings/finding-facets.service.js'
 import { FindingSelections } from '../../findings/finding-selection.js'
 import { FindingsRepository } from '../../findings/findings.repository.js'
 import { FindingsService } from '../../findings/findings.service.js'
@@ -19,11 +21,16 @@ import { ImageView } from '../../images/image-view.js'
 import { ImagesRepository } from '../../images/images.repository.js'
 import { ImagesService } from '../../images/images.service.js'
 import { createInventory, type InventoryHarness } from '../../ingest/__tests__/inventory-harness.js'
+import { FleetPackagesRepository } from '../../packages/fleet-packages.repository.js'
+import { FleetPackagesService } from '../../packages/fleet-packages.service.js'
 import { PackagesRepository } from '../../packages/packages.repository.js'
 import { PackagesService } from '../../packages/packages.service.js'
 import { FilterCompiler } from '../../query/filter-compiler.js'
 import { FilterSets } from '../../query/filter-sets.js'
 import { ImageSbomsService } from '../../sbom-formats/image-sboms.service.js'
+import { FleetWorkloadsRepository } from '../../workloads/fleet-workloads.repository.js'
+import { FleetWorkloadsService } from '../../workloads/fleet-workloads.service.js'
+import { VulnerabilityImagesService } from '../../vulnerabilities/vulnerability-images.service.js'
 import { VulnerabilitiesRepository } from '../../vulnerabilities/vulnerabilities.repository.js'
 import { VulnerabilitiesService } from '../../vulnerabilities/vulnerabilities.service.js'
 
@@ -58,6 +65,10 @@ export async function createReads() {
     images: new ImagesService(imagesRepository, locator, catalogues, events, audit, database),
     findings: new FindingsService(findingsRepository, new FindingSelections(compiler, database), locator),
     issues: new IssuesService(findingsRepository, locator),
+    facets: new FindingFacetsService(new FindingFacetsRepository(database), new FindingSelections(compiler, database)),
+    fleetPackages: new FleetPackagesService(new FleetPackagesRepository(database), compiler),
+    fleetWorkloads: new FleetWorkloadsService(new FleetWorkloadsRepository(database), compiler),
+    vulnerableImages: new VulnerabilityImagesService(new VulnerabilitiesRepository(database), compiler),
     packages: new PackagesService(new PackagesRepository(database), locator),
     vulnerabilities: new VulnerabilitiesService(new VulnerabilitiesRepository(database)),
     contexts: new ContextsService(contextStore, locator),
