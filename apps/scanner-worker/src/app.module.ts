@@ -3,6 +3,7 @@ import { QueuesModule } from '@pharos/service-kit'
 import type { WorkerConfiguration } from './configuration.js'
 import { EnginesModule } from './engines/engines.module.js'
 import { WorkerMetricsModule } from './metrics/metrics.module.js'
+import { RematchesModule } from './rematches/rematches.module.js'
 import { ResultsModule } from './results/results.module.js'
 import { ScansModule } from './scans/scans.module.js'
 import { SlotsModule } from './slots/slots.module.js'
@@ -24,6 +25,7 @@ export class AppModule {
         EnginesModule,
         WorkersModule,
         ScansModule,
+        RematchesModule,
       ],
     }
   }

@@ -103,6 +103,14 @@ export const configurationDefinition = defineConfiguration('scanner-worker', 'Re
       description: 'Largest report or SBOM, unpacked, that is read.',
     },
   },
+  rematches: {
+    pollMs: {
+      schema: durationMs({ minMs: 50, maxMs: 300_000 }),
+      flag: '--rematch-poll',
+      default: '2s',
+      description: 'Time between two looks for packages to match in a new database.',
+    },
+  },
   images: {
     maxImageBytes: {
       schema: byteSize({ minBytes: 1024 }),

@@ -1,0 +1,166 @@
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common'
+import { type ClaimedRematchChunk, PharosError, type RematchChunkResults } from '@pharos/contracts'
+import { type Clock, InjectClock, InjectConfiguration, PharosLogger } from '@pharos/service-kit'
+import type { WorkerConfiguration } from '../configuration.js'
+import { GenerationStore, type HeldGeneration } from '../databases/generation-store.js'
+import { Patience } from '../scans/patience.js'
+import { WorkerIdentity } from '../workers/worker-identity.js'
+import { ChunkLease } from './chunk-lease.js'
+import { type PackagesChunk, packageResultsOf, scoreResultsOf, type ScoresChunk } from './chunk-results.js'
+import { RematchClient } from './rematch.client.js'
+import { RematchEngine } from './rematch-engine.js'
+
+type Claimed = Exclude<ClaimedRematchChunk, { outcome: 'none' }>
+
+/** While the engine matches one chunk, another is fetched, mapped and handed over. */
+const chunksAtOnce = 2
+
+/** What a worker needs to take part in re-matches. */
+@Injectable()
+export class RematchWorkerTools {
+  constructor(
+    readonly client: RematchClient,
+    readonly engine: RematchEngine,
+    readonly generations: GenerationStore,
+    readonly patience: Patience,
+    readonly identity: WorkerIdentity,
+  ) {}
+}
+
+/** Takes part in re-matches: asks for chunks, matches them, and hands the differences over. */
+@Injectable()
+export class RematchWorkerService implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly end = new AbortController()
+  private readonly loops: Promise<void>[] = []
+  private busy = 0
+
+  constructor(
+    private readonly tools: RematchWorkerTools,
+    private readonly logger: PharosLogger,
+    @InjectClock() private readonly clock: Clock,
+    @InjectConfiguration() private readonly configuration: WorkerConfiguration,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    for (let index = 0; index < chunksAtOnce; index += 1) this.loops.push(this.loop())
+  }
+
+  /** A chunk under way is given back: it was not at fault. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.end.abort()
+    await Promise.all(this.loops)
+  }
+
+  private async loop(): Promise<void> {
+    const { signal } = this.end
+    let isUnheard = false
+    while (!signal.aborted) {
+      try {
+        const hadWork = await this.workOnce()
+        isUnheard = false
+        if (hadWork) continue
+      } catch (error) {
+        if (!isUnheard && !signal.aborted) this.logger.warn('rematch unheard', { error })
+        isUnheard = true
+      }
+      if (this.busy === 0) await this.tools.engine.rest()
+      await this.clock.sleep(this.configuration.rematches.pollMs, signal).catch(() => undefined)
+    }
+  }
+
+  /** Takes a chunk and works on it. Returns whether there was one. */
+  private async workOnce(): Promise<boolean> {
+    const engineVersion = this.tools.engine.version
+    if (engineVersion === null) return false
+    const claimed = await this.tools.client.claim({ workerId: this.tools.identity.id, engineVersion }, this.end.signal)
+    if (claimed.outcome === 'none') return false
+    this.busy += 1
+    const lease = new ChunkLease(this.tools.client, claimed, claimed.leaseMs, this.clock, this.end.signal)
+    lease.start()
+    try {
+      await this.work(claimed, lease.signal)
+    } finally {
+      lease.stop()
+      this.busy -= 1
+    }
+    return true
+  }
+
+  private async work(claimed: Claimed, signal: AbortSignal): Promise<void> {
+    const about = { rematch: claimed.rematchId, chunk: claimed.chunk, kind: claimed.kind }
+    try {
+      const results = claimed.kind === 'packages' ? await this.match(claimed, signal) : await this.describe(claimed, signal)
+      const { outcome } = await this.tools.patience.until(signal, () => this.tools.client.deliver(claimed, results, signal))
+      this.logger.debug('rematch delivered', { ...about, outcome })
+    } catch (error) {
+      const isOurs = !(error instanceof PharosError && error.code === 'attempt-superseded')
+      this.logger.info('rematch chunk failed', { ...about, error })
+      if (isOurs) await this.giveBack(claimed, error, signal.aborted)
+      // Whatever is wrong here, the database or the machine, does not get better by the next chunk at once.
+      if (!signal.aborted) await this.clock.sleep(this.configuration.rematches.pollMs, this.end.signal).catch(() => undefined)
+    }
+  }
+
+  private async match(chunk: PackagesChunk, signal: AbortSignal): Promise<RematchChunkResults> {
+    return this.withDatabase(chunk, async (directory) => {
+      const former = chunk.formerGeneration === null ? null : await this.holdFormer(chunk.formerGeneration)
+      try {
+        const matcher = await this.tools.engine.matcher()
+        const found = await matcher.matchUnits(chunk.units, directory, {
+          formerDatabaseDirectory: former?.directory,
+          limits: this.limits,
+          signal,
+        })
+        return packageResultsOf(chunk, found)
+      } finally {
+        former?.release()
+      }
+    })
+  }
+
+  private async describe(chunk: ScoresChunk, signal: AbortSignal): Promise<RematchChunkResults> {
+    return this.withDatabase(chunk, async (directory) => {
+      const matcher = await this.tools.engine.matcher()
+      const described = await matcher.describe(chunk.vulnerabilities, directory, { limits: this.limits, signal })
+      return scoreResultsOf(chunk, described, matcher.engineVersion)
+    })
+  }
+
+  private async withDatabase<T>({ generation }: Claimed, work: (directory: string) => Promise<T>): Promise<T> {
+    const held = await this.tools.generations.hold(generation)
+    try {
+      return await work(held.directory)
+    } finally {
+      held.release()
+    }
+  }
+
+  /** Without the former database every package is matched: slower, and as right. */
+  private async holdFormer(generation: NonNullable<PackagesChunk['formerGeneration']>): Promise<HeldGeneration | null> {
+    try {
+      return await this.tools.generations.hold(generation)
+    } catch (error) {
+      this.logger.info('former database missing', { generation: generation.id, error })
+      return null
+    }
+  }
+
+  private async giveBack(claimed: Claimed, error: unknown, isAborted: boolean): Promise<void> {
+    const isCounted = !isAborted && !(error instanceof PharosError && notTheChunk.has(error.code))
+    const reason = error instanceof PharosError ? `${error.code}: ${error.detail}` : 'The worker failed.'
+    try {
+      await this.tools.client.fail(claimed, { reason: reason.slice(0, 2000), isCounted })
+    } catch (failure) {
+      // Its lease ends by itself.
+      this.logger.debug('rematch chunk left', { chunk: claimed.chunk, error: failure })
+    }
+  }
+
+  private get limits() {
+    const { engines, timeouts } = this.configuration
+    return { timeoutMs: timeouts.matchMs, memoryLimitBytes: engines.memoryLimitBytes, outputLimitBytes: engines.outputLimitBytes }
+  }
+}
+
+/** Problems of the way to results-service, and an end that somebody asked for. */
+const notTheChunk: ReadonlySet<string> = new Set(['upstream-unavailable', 'cancelled'])
