@@ -100,6 +100,24 @@ func sampleCases(t *testing.T) []sampleCase {
 			testimage.Text(map[string]string{"app/node_modules/.wh.lodash": ""})}, []string{"CVE-2023-4911"}, []string{"GHSA-35jh-r3h4-6jhm"}},
 		{"the same package in two places and two layers", []testimage.Layer{testimage.OldDebian(), lodash,
 			testimage.NodeModules(map[string]string{"a/node_modules/lodash": "4.17.20", "b/node_modules/lodash": "4.17.15"})}, []string{"GHSA-35jh-r3h4-6jhm"}, nil},
+		{"Java archives, of which Grype itself corrects one", []testimage.Layer{{
+			"app/lib/log4j-core-2.14.1.jar": testimage.Jar("org.apache.logging.log4j", "log4j-core", "2.14.1"),
+			"app/lib/log4j-api-2.14.1.jar":  testimage.Jar("org.apache.logging.log4j", "log4j-api", "2.14.1"),
+			"opt/other/log4j-core.jar":      testimage.Jar("com.example.shaded", "log4j-core", "2.14.1"),
+		}}, []string{"GHSA-jfh8-c2jp-5v3q"}, nil},
+		{"Ruby gems", []testimage.Layer{testimage.OldDebian(), testimage.Gem("rack", "2.2.3"), testimage.Gem("rake", "13.0.6")}, []string{"GHSA-wq4h-7r42-5hrr"}, nil},
+		{"an Alpine package with a fix that owns a Python distribution", []testimage.Layer{
+			testimage.Alpine(testimage.ApkPackage{Name: "py3-requests", Version: "2.30.0-r1", Origin: "py3-requests", Files: []string{
+				"usr/lib/python3.11/site-packages/requests-2.30.0.dist-info/METADATA", "usr/lib/python3.11/site-packages/requests-2.30.0.dist-info/RECORD",
+			}}),
+			testimage.Python("usr/lib/python3.11/site-packages", map[string]string{"requests": "2.30.0"}),
+		}, []string{"GHSA-9wx4-h78v-vm56"}, []string{"GHSA-j8r2-6x86-q33q"}},
+		{"the same without the fix", []testimage.Layer{
+			testimage.Alpine(testimage.ApkPackage{Name: "py3-requests", Version: "2.30.0-r0", Origin: "py3-requests", Files: []string{
+				"usr/lib/python3.11/site-packages/requests-2.30.0.dist-info/METADATA", "usr/lib/python3.11/site-packages/requests-2.30.0.dist-info/RECORD",
+			}}),
+			testimage.Python("usr/lib/python3.11/site-packages", map[string]string{"requests": "2.30.0"}),
+		}, []string{"GHSA-9wx4-h78v-vm56", "GHSA-j8r2-6x86-q33q", "CVE-2023-32681"}, nil},
 		{"an image without packages", []testimage.Layer{testimage.Text(map[string]string{"hello": "world"})}, nil, nil},
 		{"an image without layers", nil, nil, nil},
 		{"a distribution that Grype does not know", []testimage.Layer{testimage.Text(map[string]string{
@@ -109,7 +127,7 @@ func sampleCases(t *testing.T) []sampleCase {
 
 func TestFindingsEqualThoseOfTheGrypeCommand(t *testing.T) {
 	grype := toolsBin(t, "grype")
-	root := sampleDatabase(t, "facts.json")
+	root := caseDatabase(t)
 	p := start(t, layercache.Limits{})
 	p.must("openDatabase", map[string]any{"directory": root}, nil)
 	for _, c := range sampleCases(t) {

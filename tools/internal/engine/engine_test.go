@@ -151,10 +151,34 @@ func toolsBin(t *testing.T, name string) string {
 // sampleDatabase makes a Grype database root of sample facts.
 func sampleDatabase(t *testing.T, factsName string) string {
 	t.Helper()
-	loaded, err := facts.Load(filepath.Join("..", "..", "facts", factsName))
+	return databaseOf(t, sampleFacts(t, factsName))
+}
+
+func sampleFacts(t *testing.T, name string) *facts.Facts {
+	t.Helper()
+	loaded, err := facts.Load(filepath.Join("..", "..", "facts", name))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return loaded
+}
+
+// caseDatabase knows, beside the sample facts, a fix that is made up: Alpine's package of a Python distribution is mended before the distribution.
+func caseDatabase(t *testing.T) string {
+	t.Helper()
+	known := sampleFacts(t, "facts.json")
+	for i := range known.Distributions {
+		if known.Distributions[i].ID == "alpine" {
+			known.Distributions[i].Advisories = append(known.Distributions[i].Advisories, facts.DistributionAdvisory{
+				Vulnerability: "CVE-2023-32681", Package: "py3-requests", Severity: "medium", Fixed: "2.30.0-r1", FixedAt: "2023-06-01",
+			})
+		}
+	}
+	return databaseOf(t, known)
+}
+
+func databaseOf(t *testing.T, loaded *facts.Facts) string {
+	t.Helper()
 	written, err := sampledb.WriteGrype(loaded, sampledb.GrypeOptions{OutputDirectory: t.TempDir(), ArchiveExtension: "tar.gz"})
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pharos-security/pharos/tools/internal/engine/layercache"
@@ -198,7 +200,7 @@ func inputsOf(records []unitRecord) []string {
 
 func TestTheUnitsOfAnImageMatchWhatTheImageDoes(t *testing.T) {
 	p := start(t, layercache.Limits{})
-	p.must("openDatabase", map[string]any{"directory": sampleDatabase(t, "facts.json")}, nil)
+	p.must("openDatabase", map[string]any{"directory": caseDatabase(t)}, nil)
 	for _, c := range sampleCases(t) {
 		t.Run(c.sentence, func(t *testing.T) {
 			p.t = t
@@ -231,4 +233,54 @@ func TestTheUnitsOfAnImageMatchWhatTheImageDoes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// postedSBOM is a document as others make them, with packages of several distributions and of ecosystems that an image hides in binaries.
+const postedSBOM = `{
+  "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "metadata": {"component": {"type": "container", "name": "posted"}},
+  "components": [
+    {"type": "library", "bom-ref": "a", "name": "libc6", "version": "2.36-9", "purl": "pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12&upstream=glibc"},
+    {"type": "library", "bom-ref": "b", "name": "libcrypto3", "version": "3.1.1-r1", "purl": "pkg:apk/alpine/libcrypto3@3.1.1-r1?arch=x86_64&distro=alpine-3.18.2&upstream=openssl"},
+    {"type": "library", "bom-ref": "c", "name": "libcrypto3", "version": "3.1.1-r1", "purl": "pkg:apk/alpine/libcrypto3@3.1.1-r1?arch=x86_64&distro=alpine-3.99&upstream=openssl"},
+    {"type": "library", "bom-ref": "d", "name": "time", "version": "0.1.43", "purl": "pkg:cargo/time@0.1.43"},
+    {"type": "library", "bom-ref": "e", "name": "log4j-core", "version": "2.14.1", "purl": "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1"},
+    {"type": "library", "bom-ref": "f", "name": "net", "version": "v0.16.0", "purl": "pkg:golang/golang.org/x/net@v0.16.0"},
+    {"type": "library", "bom-ref": "g", "name": "rack", "version": "2.2.3", "purl": "pkg:gem/rack@2.2.3"}
+  ]}`
+
+func TestTheUnitsOfAPostedSBOMMatchWhatTheGrypeCommandFinds(t *testing.T) {
+	grype := toolsBin(t, "grype")
+	root := caseDatabase(t)
+	p := start(t, layercache.Limits{})
+	p.must("openDatabase", map[string]any{"directory": root}, nil)
+	out := t.TempDir()
+	sbomPath, reportPath, unitsPath := filepath.Join(out, "posted.json"), filepath.Join(out, "report.json"), filepath.Join(out, "units.jsonl")
+	if err := os.WriteFile(sbomPath, []byte(postedSBOM), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(grype, "sbom:"+sbomPath, "-o", "json", "--file", filepath.Join(out, "grype.json"))
+	command.Env = grypeEnvironment(root)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("grype: %v\n%s", err, output)
+	}
+	var want grypeDocument
+	readJSON(t, filepath.Join(out, "grype.json"), &want)
+	p.must("match", map[string]any{"sbomPath": sbomPath, "reportPath": reportPath, "unitsPath": unitsPath}, nil)
+	records := readLines[unitRecord](t, unitsPath)
+	got := unitLines(t, records, p.matchUnits(inputsOf(records), nil))
+	compare(t, "matches", withoutArtifact(got), withoutArtifact(want.lines(t)))
+	if len(records) != 7 || len(got) < 6 {
+		t.Errorf("%d units, %d matches", len(records), len(got))
+	}
+}
+
+// withoutArtifact leaves out ids, which differ from one reading of a foreign document to the next.
+func withoutArtifact(lines []string) []string {
+	var rest []string
+	for _, line := range lines {
+		_, text, _ := strings.Cut(line, " ")
+		rest = append(rest, text)
+	}
+	slices.Sort(rest)
+	return rest
 }

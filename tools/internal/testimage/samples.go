@@ -1,6 +1,8 @@
 package testimage
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -59,18 +61,13 @@ func OldDebian() Layer {
 
 // OldAlpine has packages with known vulnerabilities.
 func OldAlpine() Layer {
-	var installed strings.Builder
-	for _, p := range [][3]string{
-		{"busybox", "1.36.1-r0", "busybox"}, {"ssl_client", "1.36.1-r0", "busybox"},
-		{"libcrypto3", "3.1.1-r1", "openssl"}, {"libssl3", "3.1.1-r1", "openssl"}, {"musl", "1.2.4-r0", "musl"},
-	} {
-		fmt.Fprintf(&installed, "P:%s\nV:%s\nA:x86_64\nS:1000\nI:2000\nT:a package\nU:https://example.com\nL:MIT\no:%s\nm:Nobody <nobody@example.com>\n\n", p[0], p[1], p[2])
-	}
-	return Text(map[string]string{
-		"etc/os-release":       "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.18.2\nPRETTY_NAME=\"Alpine Linux v3.18\"\n",
-		"etc/alpine-release":   "3.18.2\n",
-		"lib/apk/db/installed": installed.String(),
-	})
+	return Alpine(
+		ApkPackage{Name: "busybox", Version: "1.36.1-r0", Origin: "busybox"},
+		ApkPackage{Name: "ssl_client", Version: "1.36.1-r0", Origin: "busybox"},
+		ApkPackage{Name: "libcrypto3", Version: "3.1.1-r1", Origin: "openssl"},
+		ApkPackage{Name: "libssl3", Version: "3.1.1-r1", Origin: "openssl"},
+		ApkPackage{Name: "musl", Version: "1.2.4-r0", Origin: "musl"},
+	)
 }
 
 // NodeModules is a layer with packages below app/node_modules; a key is a path like lodash or mkdirp/node_modules/minimist.
@@ -92,4 +89,53 @@ func Python(sitePackages string, versions map[string]string) Layer {
 		files[directory+"RECORD"] = fmt.Sprintf("%s/__init__.py,,\n", strings.ToLower(name))
 	}
 	return Text(files)
+}
+
+// ApkPackage is one entry of apk's database of installed packages.
+type ApkPackage struct {
+	Name, Version, Origin string
+	// Files are the package's paths, without a leading slash.
+	Files []string
+}
+
+// Alpine is a layer with the packages installed.
+func Alpine(packages ...ApkPackage) Layer {
+	var installed strings.Builder
+	for _, p := range packages {
+		fmt.Fprintf(&installed, "P:%s\nV:%s\nA:x86_64\nS:1000\nI:2000\nT:a package\nU:https://example.com\nL:MIT\no:%s\nm:Nobody <nobody@example.com>\n", p.Name, p.Version, p.Origin)
+		for _, path := range p.Files {
+			directory, name := path[:strings.LastIndex(path, "/")], path[strings.LastIndex(path, "/")+1:]
+			fmt.Fprintf(&installed, "F:%s\nR:%s\na:0:0:644\nZ:Q1qKcZ+j23xssAXmgQhkOO8dHnbWw=\n", directory, name)
+		}
+		installed.WriteString("\n")
+	}
+	return Text(map[string]string{
+		"etc/os-release":       "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.18.2\nPRETTY_NAME=\"Alpine Linux v3.18\"\n",
+		"etc/alpine-release":   "3.18.2\n",
+		"lib/apk/db/installed": installed.String(),
+	})
+}
+
+// Jar is a Java archive as Maven makes it.
+func Jar(group, artifact, version string) File {
+	var content bytes.Buffer
+	writer := zip.NewWriter(&content)
+	for _, entry := range [][2]string{
+		{"META-INF/MANIFEST.MF", fmt.Sprintf("Manifest-Version: 1.0\nImplementation-Title: %s\nImplementation-Version: %s\n", artifact, version)},
+		{fmt.Sprintf("META-INF/maven/%s/%s/pom.properties", group, artifact), fmt.Sprintf("groupId=%s\nartifactId=%s\nversion=%s\n", group, artifact, version)},
+	} {
+		// Neither can fail: they write to memory.
+		file, _ := writer.Create(entry[0])
+		_, _ = file.Write([]byte(entry[1]))
+	}
+	_ = writer.Close()
+	return File{Content: content.String()}
+}
+
+// Gem is a layer with an installed Ruby gem.
+func Gem(name, version string) Layer {
+	return Text(map[string]string{
+		fmt.Sprintf("usr/lib/ruby/gems/3.1.0/specifications/%s-%s.gemspec", name, version): fmt.Sprintf(
+			"Gem::Specification.new do |s|\n  s.name = %q.freeze\n  s.version = %q\n  s.licenses = [\"MIT\".freeze]\nend\n", name, version),
+	})
 }
