@@ -17,6 +17,7 @@ import { SchedulesModule } from './schedules/schedules.module.js'
 import { SystemModule } from './system/system.module.js'
 import { TasksModule } from './tasks/tasks.module.js'
 import { UpkeepModule } from './upkeep/upkeep.module.js'
+import { VexModule } from './vex/vex.module.js'
 import { WorkloadsModule } from './workloads/workloads.module.js'
 
 /** results-service: orchestration and administration here, what was found in images in the inventory's module. */
@@ -33,6 +34,7 @@ export class AppModule {
         EventsModule,
         AuditModule,
         DecisionsModule,
+        VexModule,
         QueryModule,
         InventoryModule,
         HistoryModule,

@@ -7,6 +7,7 @@ import { registryRoutes } from './routes/registry-routes.js'
 import { rematchRoutes } from './routes/rematch-routes.js'
 import { scanRoutes } from './routes/scan-routes.js'
 import { systemRoutes } from './routes/system-routes.js'
+import { vexRoutes } from './routes/vex-routes.js'
 import { workloadRoutes } from './routes/workload-routes.js'
 import { SubmitBatch } from './scan.js'
 
@@ -17,6 +18,7 @@ export const routes = [
   ...scanRoutes,
   ...imageRoutes,
   ...decisionRoutes,
+  ...vexRoutes,
   ...queryRoutes,
   ...historyRoutes,
   ...exportRoutes,

@@ -12,7 +12,8 @@ import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { CurrentPrincipal } from '../access/current-principal.js'
 import { visibleRepositories } from '../access/repository-scope.js'
-import { decisionTag, DecisionsService } from './decisions.service.js'
+import { versionTag } from '../inventory/version-tag.js'
+import { DecisionsService } from './decisions.service.js'
 import { FindingDetailsService } from './finding-details.service.js'
 
 const FindingParams = z.object({ id: VulnerabilityFindingId })
@@ -40,7 +41,7 @@ export class DecisionsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<FindingDetail> {
     const detail = await this.details.get(id, visibleRepositories(principal))
-    void reply.header('etag', decisionTag(detail.version))
+    void reply.header('etag', versionTag(detail.version))
     return detail
   }
 

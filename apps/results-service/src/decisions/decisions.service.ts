@@ -5,6 +5,7 @@ import { visibleRepositories } from '../access/repository-scope.js'
 import { AuditLog } from '../audit/audit-log.js'
 import { Database, type Transaction } from '../database/transaction.js'
 import { SummaryStore } from '../findings/summary-store.js'
+import { matchesVersion } from '../inventory/version-tag.js'
 import { type DecisionFacts, decisionFactsOf, isSameDecision, noDecision, type NoDecision } from './decision-facts.js'
 import { decisionFactsOfInput } from './decision-input.js'
 import { DecisionRules } from './decision-rules.js'
@@ -148,15 +149,6 @@ function changeOf(
 
 function outcomeOf({ findingId, decision }: DecidableFinding, outcome: DecidedFinding['outcome'], version: number): DecidedFinding {
   return { findingId, outcome, former: decision?.source === 'triage' ? decisionFactsOf(decision) : null, version }
-}
-
-/** ETag of a finding as far as decisions go. */
-export function decisionTag(version: number): string {
-  return `"${version}"`
-}
-
-function matchesVersion(ifMatch: string, version: number): boolean {
-  return ifMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim() === decisionTag(version))
 }
 
 function notFound(): PharosError {

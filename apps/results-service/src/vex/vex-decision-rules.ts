@@ -24,6 +24,7 @@ export class VexDecisionRules extends DecisionRules {
 
   async applyToImages(tx: Transaction, imageIds: readonly number[], at: Date): Promise<void> {
     if (imageIds.length === 0) return
+    await this.matches.holdStatements(tx)
     const occasions = await this.matches.occasions(tx, imageIds)
     if (!occasions.statements && !occasions.decisions && !occasions.matches) return
     await this.summaries.lockImages(tx, imageIds)
@@ -120,7 +121,7 @@ function changeOf({ finding_id: findingId, next }: DecisionDue): DecisionChange 
       until: null,
     },
     source: 'vex',
-    statement: { id: next.statement_id, documentId: next.document_id },
+    statement: { id: String(next.statement_id), documentId: next.document_id },
     by: originalText(next.decided_by),
   }
 }

@@ -45,7 +45,9 @@ export interface StoredMatch extends VexMatch {
 export interface DecisionDue {
   finding_id: string
   /** What decides now; null when nothing does any more. */
-  next: (Omit<DecisionRow, 'version' | 'source' | 'until' | 'decided_at'> & { statement_id: string; document_id: string }) | null
+  next:
+    | (Omit<DecisionRow, 'version' | 'source' | 'until' | 'decided_at' | 'statement_id'> & { statement_id: number; document_id: string })
+    | null
 }
 
 /** SQL condition: an alias that names the same vulnerability. An advisory's CVEs do not when it has several: they only find it. */
@@ -54,6 +56,11 @@ const isName = (alias: string): string => `(${alias}.is_member or ${alias}.alias
 /** Reads and writes which statements are about which findings. */
 @Injectable()
 export class VexMatchesRepository {
+  /** Waits for whoever changes the statements in force, and keeps them as they are until the end of the transaction. */
+  async holdStatements(tx: Transaction): Promise<void> {
+    await tx.query('select pg_advisory_xact_lock_shared(7236451120)')
+  }
+
   /** Whether anything can come of these images at all. */
   async occasions(tx: Transaction, imageIds: readonly number[]): Promise<{ statements: boolean; decisions: boolean; matches: boolean }> {
     const row = await oneRow<{ statements: boolean; decisions: boolean; matches: boolean }>(
@@ -206,7 +213,7 @@ export class VexMatchesRepository {
            from vex_match m join vex_statement s on s.id = m.statement_id join vex_document d on d.id = s.document_id
           where m.image_id = any ($1::int8[]) and m.is_trusted and d.state <> 'removing'
           order by m.finding_id, s.at desc, d.uploaded_at desc, d.id desc, s.position desc)
-       select coalesce(n.finding_id, c.finding_id) as finding_id, case when n.finding_id is not null then to_jsonb(n) || jsonb_build_object('statement_id', n.statement_id::text) end as next
+       select coalesce(n.finding_id, c.finding_id) as finding_id, case when n.finding_id is not null then row_to_json(n) end as next
          from newest n full join (select finding_id, source, statement_id from finding_decision where image_id = any ($1::int8[])) c on c.finding_id = n.finding_id
         where c.source is distinct from 'triage' and c.statement_id is distinct from n.statement_id`,
       [plainArray(imageIds)],

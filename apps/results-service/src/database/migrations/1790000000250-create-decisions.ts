@@ -30,6 +30,7 @@ export class CreateDecisions1790000000250 implements MigrationInterface {
         version int not null,${decision}
       )`)
     await runner.query('create index finding_decision_image on finding_decision (image_id)')
+    await runner.query('create index finding_decision_document on finding_decision (document_id) where document_id is not null')
     await runner.query('create index finding_decision_until on finding_decision (until) where until is not null')
 
     await runner.query(`
@@ -55,7 +56,7 @@ export class CreateDecisions1790000000250 implements MigrationInterface {
         document_version text,
         author text,
         issued_at timestamptz not null,
-        sha256 text not null unique,
+        sha256 text not null,
         -- the document as it came, gzip
         body bytea not null,
         size_bytes int not null,
@@ -69,7 +70,8 @@ export class CreateDecisions1790000000250 implements MigrationInterface {
         -- applying: images behind applied_image_id do not show its statements yet; removing: those behind it still do
         state text not null check (state in ('applying', 'applied', 'removing')),
         applied_image_id bigint not null default 0,
-        superseded_by uuid
+        superseded_by uuid,
+        unique (sha256, uploaded_by)
       )`)
     await runner.query('alter table vex_document alter column body set storage external')
     await runner.query('create index vex_document_newest on vex_document (uploaded_at desc, id desc)')
