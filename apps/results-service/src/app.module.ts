@@ -3,11 +3,13 @@ import { QueuesModule as RedisQueuesModule, ServiceAuthModule } from '@pharos/se
 import { AccessModule } from './access/access.module.js'
 import { AttemptsModule } from './attempts/attempts.module.js'
 import { AuditModule } from './audit/audit.module.js'
+import { ChangesModule } from './changes/changes.module.js'
 import type { ResultsConfiguration } from './configuration.js'
 import { DatabaseModule } from './database/database.module.js'
 import { DecisionsModule } from './decisions/decisions.module.js'
 import { EventsModule } from './events/events.module.js'
 import { ExpiryModule } from './expiry/expiry.module.js'
+import { ExportsModule } from './exports/exports.module.js'
 import { HistoryModule } from './history/history.module.js'
 import { InventoryModule } from './inventory/inventory.module.js'
 import { QueryModule } from './query/query.module.js'
@@ -38,6 +40,8 @@ export class AppModule {
         QueryModule,
         InventoryModule,
         HistoryModule,
+        ExportsModule,
+        ChangesModule,
         TasksModule,
         AttemptsModule,
         QueuesModule,

@@ -49,6 +49,8 @@ export interface ResultsApp {
     payload?: unknown
     headers?: Record<string, string>
   }): Promise<TestAnswer>
+  /** The Authorization header of a service that asks on somebody's behalf. */
+  authorization(service: keyof typeof signers, principal?: Principal): string
   submit(body: object | string, principal?: Principal): Promise<ScanTask>
   task(id: string): Promise<ScanTask>
   claim(task: Pick<ScanTask, 'id'>, options?: { attempt?: number; workerId?: string }): Promise<ClaimedAttempt>
@@ -141,6 +143,7 @@ export async function startResultsApp(options: ResultsAppOptions = {}): Promise<
     query,
     task,
     claim,
+    authorization: (service, principal) => `Bearer ${signers[service].sign(principal)}`,
     request: async ({ service = 'api-gateway', principal, method, url, payload, headers = {} }) => {
       const answer = await (replicas[0]?.app.inject({
         method,
@@ -154,7 +157,7 @@ export async function startResultsApp(options: ResultsAppOptions = {}): Promise<
           ? {}
           : { payload: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload) }),
       }) ?? Promise.reject(new Error('there is no replica')))
-      const isJson = String(answer.headers['content-type'] ?? '').includes('json') && answer.payload !== ''
+      const isJson = /[/+]json(;|$)/.test(String(answer.headers['content-type'] ?? '')) && answer.payload !== ''
       return { status: answer.statusCode, headers: answer.headers, body: isJson ? (JSON.parse(answer.payload) as unknown) : answer.payload }
     },
     submit: async (body, principal = admin) =>

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common'
 import { DataSource, type EntityManager, QueryFailedError } from 'typeorm'
+import type { SqlRunner } from './sql.js'
 
 /** A running transaction. Rules pass it on; only repositories and stores run SQL in it. */
 export type Transaction = EntityManager
@@ -30,6 +31,13 @@ function sqlStateOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
+/** A view of the database as it was at its first statement. Whoever opens it closes it: it holds a connection and keeps old rows. */
+export interface Snapshot {
+  readonly reader: SqlRunner
+  /** May be called twice. */
+  close(): Promise<void>
+}
+
 /** Runs work in transactions. */
 @Injectable()
 export class Database {
@@ -56,6 +64,29 @@ export class Database {
         const isRetryable = retrySerialization && retryableStates.has(sqlStateOf(error) ?? '')
         if (!isRetryable || attempt >= attemptLimit) throw error
       }
+    }
+  }
+
+  /** Opens a snapshot for reading. PostgreSQL ends it when it is left alone for two minutes. */
+  async openSnapshot(): Promise<Snapshot> {
+    const runner = this.dataSource.createQueryRunner()
+    let isClosed = false
+    const close = async (): Promise<void> => {
+      if (isClosed) return
+      isClosed = true
+      try {
+        if (runner.isTransactionActive) await runner.rollbackTransaction()
+      } finally {
+        await runner.release()
+      }
+    }
+    try {
+      await runner.startTransaction('REPEATABLE READ')
+      await runner.query('set transaction read only')
+      return { reader: runner.manager, close }
+    } catch (error) {
+      await close()
+      throw error
     }
   }
 }

@@ -40,9 +40,10 @@ export async function createHistory() {
     history: new HistoryService(new HistoryRepository(database), locator),
     diffs: new DiffService(new DiffRepository(database), locator, horizon, clock),
     asOf: new AsOfService(new AsOfRepository(database), locator, horizon, clock),
-    /** Stores a report a minute later; returns the moment. */
+    /** Stores a report a minute later, with its events; returns the moment. */
     ingest: async (report: ScanReport, generations?: readonly GenerationRef[]): Promise<Date> => {
-      await inventory.ingest(report, generations)
+      const stored = await inventory.ingest(report, generations)
+      await database.inTransaction((tx) => events.append(tx, stored.events))
       return clock.now()
     },
     /** Decides about findings a minute later; null takes decisions back. Returns the moment. */
