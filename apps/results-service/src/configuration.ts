@@ -165,6 +165,21 @@ export const configurationDefinition = defineConfiguration('results-service', 'T
         'An EPSS that goes over or falls under this probability in a new database is an event of its findings; other moves are not.',
     },
   },
+  retention: {
+    imageAgeMs: {
+      schema: durationMs(),
+      flag: '--image-retention',
+      default: '90d',
+      description:
+        'An image that does not run, is no base of another and was led to by no submit or watched tag for so long is removed; 0 keeps all.',
+    },
+    imageByteBudget: {
+      schema: byteSize({ minBytes: kilobyte }),
+      flag: '--image-byte-budget',
+      default: '1MiB',
+      description: 'Bytes in PostgreSQL that an image may take on average, its SBOM included; see GET /system/storage.',
+    },
+  },
   upkeep: {
     sweepIntervalMs: {
       schema: durationMs({ minMs: 50, maxMs: 60_000 }),
@@ -182,7 +197,7 @@ export const configurationDefinition = defineConfiguration('results-service', 'T
       schema: durationMs({ minMs: hourMs }),
       flag: '--event-retention',
       default: '30d',
-      description: 'How long events are kept.',
+      description: 'How long events are kept at least; they go a month at a time.',
     },
     auditRetentionMs: {
       schema: durationMs({ minMs: hourMs }),

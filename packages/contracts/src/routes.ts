@@ -5,6 +5,7 @@ import { imageRoutes } from './routes/image-routes.js'
 import { queryRoutes } from './routes/query-routes.js'
 import { registryRoutes } from './routes/registry-routes.js'
 import { rematchRoutes } from './routes/rematch-routes.js'
+import { retentionRoutes } from './routes/retention-routes.js'
 import { scanRoutes } from './routes/scan-routes.js'
 import { systemRoutes } from './routes/system-routes.js'
 import { vexRoutes } from './routes/vex-routes.js'
@@ -24,6 +25,7 @@ export const routes = [
   ...exportRoutes,
   ...registryRoutes,
   ...rematchRoutes,
+  ...retentionRoutes,
   ...systemRoutes,
   ...workloadRoutes,
 ] as const

@@ -80,6 +80,12 @@ export class CatalogueStore {
     )
   }
 
+  /** Removes catalogues by their ids. */
+  async removeById(tx: Transaction, ids: readonly string[]): Promise<void> {
+    await tx.query('delete from catalogue where id = any ($1::uuid[])', [ids])
+    await this.storage.remove(tx, ids)
+  }
+
   /** Removes all catalogues of a digest. */
   async remove(tx: Transaction, digest: string): Promise<void> {
     const removed = await rows<{ id: string }>(tx, 'delete from catalogue where digest = $1 returning id', [digest])

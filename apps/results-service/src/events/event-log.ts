@@ -40,9 +40,11 @@ export class EventLog {
     )
     const found = await rows<EventRow>(
       this.database.runner,
+      // The cursor comes from subqueries and not from a join: only then are the months' indexes merged instead of sorted.
       `select e.xid::text as xid, e.id::text as id, e.at, e.body
-         from event_consumer c join event e on (e.xid, e.id) > (c.xid, c.id)
-        where c.name = $1 and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+         from event e
+        where (e.xid, e.id) > ((select c.xid from event_consumer c where c.name = $1), (select c.id from event_consumer c where c.name = $1))
+          and e.xid < pg_snapshot_xmin(pg_current_snapshot())
         order by e.xid, e.id limit $2`,
       [consumer, limit],
     )

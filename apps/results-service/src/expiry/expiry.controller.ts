@@ -9,7 +9,7 @@ export class ExpiryController {
 
   @Post()
   @HttpCode(200)
-  async expire() {
-    return { removed: await this.expiry.expire() }
+  expire() {
+    return this.expiry.expire()
   }
 }

@@ -37,14 +37,6 @@ export class ExpiryRepository {
     )
   }
 
-  /** Events that every consumer has passed; one that has been away for the whole time does not hold them. */
-  events(ageMs: number): Promise<number> {
-    return this.repeat(
-      `delete from event where (xid, id) in (select xid, id from event where at < now() - $1 * interval '1 ms' order by at limit ${batch})`,
-      ageMs,
-    )
-  }
-
   auditEntries(ageMs: number): Promise<number> {
     return this.repeat(
       `delete from audit_event where id in (select id from audit_event where at < now() - $1 * interval '1 ms' order by at limit ${batch})`,

@@ -51,6 +51,7 @@ export class ImageStore {
     const isNewInIndex = await this.storeIndex(tx, resolved)
     if (knownId === null || isNewInIndex) await this.workloads.link(tx, resolved)
     await this.storeReference(tx, imageId, resolved)
+    if (knownId !== null && resolved.reference !== null) await this.touch(tx, imageId)
     return imageId
   }
 
@@ -113,6 +114,11 @@ export class ImageStore {
         where t.run_id = $1 and t.sbom_digest is not null order by 1 on conflict do nothing`,
       [run.id, run.digest],
     )
+    await tx.query(
+      `update image i set last_referenced_at = now()
+        where i.digest = $2 and i.last_referenced_at < now() - interval '1 day' and exists (select from scan_task t where t.run_id = $1 and t.sbom_digest is not null)`,
+      [run.id, run.digest],
+    )
   }
 
   private async findId(tx: Transaction, { digest }: ResolvedImage): Promise<number | null> {
@@ -143,6 +149,11 @@ export class ImageStore {
     )
     const row = inserted ?? (await oneRow<{ id: string }>(tx, 'select id from image where digest = $1', [resolved.digest]))
     return Number(row?.id)
+  }
+
+  /** Somebody asked for the image: retention counts from here. Once a day is near enough. */
+  private async touch(tx: Transaction, imageId: number): Promise<void> {
+    await tx.query(`update image set last_referenced_at = now() where id = $1 and last_referenced_at < now() - interval '1 day'`, [imageId])
   }
 
   /** Returns whether the index or one of its entries was not known. */

@@ -8,7 +8,7 @@ import { visible } from '../inventory/visibility.js'
 import type { SqlCondition } from '../query/sql-condition.js'
 import type { SqlParameters } from '../query/sql-parameters.js'
 import { behind, countLimit, type OrderColumn, orderBy, type WalkPosition } from '../query/walkable-page.js'
-import { removeImages } from './image-removal.js'
+import { type RemovedImage, removeImages } from './image-removal.js'
 import type { EngineResultRow } from './image-store.js'
 
 /** An image in a list. Names are as stored, see stored-text.ts. */
@@ -159,8 +159,8 @@ export class ImagesRepository {
   }
 
   /** Removes an image and all that is known of it, but for its catalogues. Facts that other images may share stay. */
-  async remove(tx: Transaction, image: { id: number }): Promise<boolean> {
-    return (await removeImages(tx, [image.id])).length > 0
+  async remove(tx: Transaction, image: { id: number }): Promise<RemovedImage | null> {
+    return (await removeImages(tx, [image.id]))[0] ?? null
   }
 
   /** Marks images that their registry no longer has; returns those that were not marked yet. */

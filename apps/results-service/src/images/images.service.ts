@@ -24,10 +24,11 @@ export class ImagesService {
   async remove(digest: string, principal: Principal): Promise<void> {
     const image = await this.locator.locate(digest, visibleRepositories(principal))
     await this.database.inTransaction(async (tx) => {
-      if (!(await this.images.remove(tx, image))) throw new PharosError('not-found', 'The image was removed meanwhile.')
+      const removed = await this.images.remove(tx, image)
+      if (removed === null) throw new PharosError('not-found', 'The image was removed meanwhile.')
       await this.catalogues.remove(tx, image.digest)
       await this.audit.record(tx, principal, { action: 'image.remove', subject: image.digest })
-      await this.events.append(tx, [{ type: 'image.removed', digest: image.digest }])
+      await this.events.append(tx, [{ type: 'image.removed', ...removed }])
     })
   }
 

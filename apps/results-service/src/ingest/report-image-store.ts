@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common'
 import type { ReportPackage, ScanReport } from '@pharos/contracts'
 import type { Transaction } from '../database/transaction.js'
+import { BaseImageStore } from '../base-images/base-image-store.js'
 import { ImageStore, type LockedImage } from '../images/image-store.js'
 import { storedText } from '../inventory/stored-text.js'
 import { ImagePackageStore, mergeOccurrences } from '../packages/image-package-store.js'
@@ -30,6 +31,7 @@ export class ReportImageStore {
     private readonly images: ImageStore,
     private readonly packages: PackageStore,
     private readonly imagePackages: ImagePackageStore,
+    private readonly bases: BaseImageStore,
   ) {}
 
   /** Stores the image when it is new and locks it. */
@@ -95,6 +97,7 @@ export class ReportImageStore {
         packages.cataloguedAt,
       ],
     )
+    if (config !== null) await this.bases.place(tx, { ...report.image, ...config, id: imageId })
   }
 }
 

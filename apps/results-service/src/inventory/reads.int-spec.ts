@@ -294,7 +294,11 @@ describe('removing an image', () => {
   it('removes all that is known of it, is audited and makes an event', async () => {
     await reads.images.remove(digestOf('dash'), everything)
     await expect(reads.view.detail(digestOf('dash'), null)).rejects.toMatchObject({ code: 'not-found' })
-    expect(await reads.eventBodies()).toContainEqual({ type: 'image.removed', digest: digestOf('dash') })
+    expect(await reads.eventBodies()).toContainEqual({
+      type: 'image.removed',
+      digest: digestOf('dash'),
+      repositories: [expect.stringMatching(/^registry\.example\//)],
+    })
     expect(await reads.inventory.query('select action, subject, principal from audit_event')).toEqual([
       { action: 'image.remove', subject: digestOf('dash'), principal: 'user:ana' },
     ])

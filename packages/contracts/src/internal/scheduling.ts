@@ -85,10 +85,17 @@ export const EnqueueRescans = defineSchema(
 )
 export type EnqueueRescans = z.infer<typeof EnqueueRescans>
 
-/** What expires: old ended tasks, revoked tokens, idempotency keys, events, retired generations' archives, audit beyond its horizon. */
-export const ExpireAnswer = defineSchema('ExpireAnswer', z.object({ removed: z.record(z.string(), z.int()) }), {
-  removed: { idempotencyKeys: 3 },
-})
+/** What expires: old ended tasks, revoked tokens, idempotency keys, events, retired generations' archives, audit beyond its horizon, images that nothing leads to, what ended before the horizon of history. */
+export const ExpireAnswer = defineSchema(
+  'ExpireAnswer',
+  z.object({
+    removed: z.record(z.string(), z.int()),
+    hasMore: z.boolean().optional().describe('The time of one call was over: another one goes on'),
+  }),
+  {
+    removed: { idempotencyKeys: 3 },
+  },
+)
 export type ExpireAnswer = z.infer<typeof ExpireAnswer>
 
 /** First part of an upload of a database archive; the bytes follow at PUT /internal/v1/generations/{id}/archive. */

@@ -14,6 +14,9 @@ import { CreateWorkloads1790000000230 } from './1790000000230-create-workloads.j
 import { ExtendHistory1790000000240 } from './1790000000240-extend-history.js'
 import { CreateDecisions1790000000250 } from './1790000000250-create-decisions.js'
 import { OrderDecisions1790000000260 } from './1790000000260-order-decisions.js'
+import { TrackUseOfImages1790000000280 } from './1790000000280-track-use-of-images.js'
+import { CreateBaseImages1790000000281 } from './1790000000281-create-base-images.js'
+import { PartitionTimeTables1790000000290 } from './1790000000290-partition-time-tables.js'
 
 /** Every migration, in the order in which they run. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -32,4 +35,7 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   ExtendHistory1790000000240,
   CreateDecisions1790000000250,
   OrderDecisions1790000000260,
+  TrackUseOfImages1790000000280,
+  CreateBaseImages1790000000281,
+  PartitionTimeTables1790000000290,
 ]

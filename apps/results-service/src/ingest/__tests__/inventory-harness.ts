@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { GenerationRef, ScanReport } from '@pharos/contracts'
 import { FakeClock } from '@pharos/service-kit'
+import { BaseImageStore } from '../../base-images/base-image-store.js'
 import { createResultsDatabase, type ResultsDatabase } from '../../database/__tests__/results-database.js'
 import { rows } from '../../database/sql.js'
 import { DecisionStore } from '../../decisions/decision-store.js'
@@ -64,6 +65,8 @@ const tables = [
   'package_input',
   'database_generation',
   'generation_chunk',
+  'image_layer_prefix',
+  'image_base',
   'workload',
   'workload_source',
   'event',
@@ -77,7 +80,7 @@ export async function createInventory(): Promise<InventoryHarness> {
   const summaries = new SummaryStore()
   const events = new EventLog(results.database, { eventsWritten: () => undefined } as never)
   const reports = new ReportStore(
-    new ReportImageStore(images, new PackageStore(), new ImagePackageStore()),
+    new ReportImageStore(images, new PackageStore(), new ImagePackageStore(), new BaseImageStore()),
     new VulnerabilityStore(),
     new MatchStore(),
     new FindingStore(summaries, new VexDecisionRules(new VexMatchesRepository(), new DecisionStore(summaries, events), summaries)),
