@@ -1,8 +1,9 @@
-import type { ResolvedImage, ScanReport } from '@pharos/contracts'
+import type { ResolvedImage } from '@pharos/contracts'
+import { type ReceivedReport, receiveReport } from '../ingest/received-report.js'
 
-/** A complete report of an image without packages. */
-export function emptyReport(image: ResolvedImage, status: 'complete' | 'partial' = 'complete'): ScanReport {
-  return {
+/** A complete report of an image without packages, as it is received. */
+export function emptyReport(image: ResolvedImage, status: 'complete' | 'partial' = 'complete'): ReceivedReport {
+  return receiveReport({
     reportVersion: 1,
     image,
     config: null,
@@ -22,5 +23,5 @@ export function emptyReport(image: ResolvedImage, status: 'complete' | 'partial'
         misconfigurations: [],
       },
     ],
-  }
+  })
 }

@@ -1,15 +1,9 @@
 import { Injectable } from '@nestjs/common'
-import {
-  type AttemptFailure,
-  type AttemptFailureAnswer,
-  type FailureReason,
-  PharosError,
-  type ReportAnswer,
-  type ScanReport,
-} from '@pharos/contracts'
+import { type AttemptFailure, type AttemptFailureAnswer, type FailureReason, PharosError, type ReportAnswer } from '@pharos/contracts'
 import { InjectConfiguration } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
 import type { Transaction } from '../database/transaction.js'
+import type { ReceivedReport } from '../ingest/received-report.js'
 import { RunsService } from '../runs/runs.service.js'
 import { TaskLedger } from '../tasks/task-ledger.js'
 import { hasEnded } from '../tasks/task-state.js'
@@ -35,14 +29,14 @@ export class AttemptResultsService {
   ) {}
 
   /** Stores the first report of a run and ends the run with all its tasks, in one transaction. */
-  report(credential: AttemptCredential, report: ScanReport): Promise<ReportAnswer> {
+  report(credential: AttemptCredential, report: ReceivedReport): Promise<ReportAnswer> {
     return this.access.withAttempt(
       credential,
       async (tx, attempt): Promise<ReportAnswer> => {
         if (attempt.state === 'reported') return { outcome: 'already-stored' }
         const run = attempt.runId === null ? null : await this.runs.lock(tx, attempt.runId)
         if (run === null) throw new PharosError('report-invalid', 'Say which digest was resolved before reporting it.')
-        if (report.image.digest !== run.digest)
+        if (report.header.image.digest !== run.digest)
           throw new PharosError('report-invalid', 'The report is of another digest than the one that was resolved.')
         await this.attempts.end(tx, attempt.id, 'reported')
         if (run.state !== 'open') return { outcome: 'already-stored' }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common'
-import type { ScanReport } from '@pharos/contracts'
 import { InjectConfiguration } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
+import type { ReceivedReport } from '../ingest/received-report.js'
 import { parseReport, readReport } from '../ingest/report-reader.js'
 import { ReportGate } from './report-gate.js'
 
@@ -24,13 +24,11 @@ export class ReportDoor {
     @InjectConfiguration() private readonly configuration: ResultsConfiguration,
   ) {}
 
-  open<T>(incoming: IncomingReport, work: (report: ScanReport) => Promise<T>): Promise<T> {
+  open<T>(incoming: IncomingReport, work: (report: ReceivedReport) => Promise<T>): Promise<T> {
     return this.gate.pass(incoming.declaredBytes || undeclaredBytes, async () => {
       const bytes = await incoming.read()
       const isGzip = incoming.encoding === 'gzip'
-      return work(
-        isGzip ? await readReport(bytes, { maxReportBytes: this.configuration.scans.maxReportBytes }) : parseReport(bytes.toString('utf8')),
-      )
+      return work(isGzip ? await readReport(bytes, { maxReportBytes: this.configuration.scans.maxReportBytes }) : parseReport(bytes))
     })
   }
 }

@@ -6,6 +6,7 @@ import { digestOf, engineReport, match, scanReport, debPackage, simpleReport, vu
 import { ScanStorage } from '../runs/scan-storage.js'
 import { DecisionExpiryService } from './decision-expiry.service.js'
 import { DecisionsService } from './decisions.service.js'
+import { receiveReport } from '../ingest/received-report.js'
 
 let app: ResultsApp
 const clock = new FakeClock(new Date('2026-11-24T08:00:00.000Z'))
@@ -32,7 +33,7 @@ async function store(report: ScanReport): Promise<void> {
   await clock.advance(60_000)
   await app.results.database.inTransaction((tx) =>
     app.get(ScanStorage).store(tx, {
-      report,
+      report: receiveReport(report),
       run: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000001', digest: report.image.digest },
       attempt: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000002' },
     }),
@@ -254,7 +255,10 @@ describe('setMany', () => {
       until: null,
     } as const
     const decided = await set(ids, accepted)
-    expect(decided.map(({ outcome, former }) => `${outcome} ${former?.status ?? 'new'}`).sort()).toEqual(['changed affected', 'changed new'])
+    expect(decided.map(({ outcome, former }) => `${outcome} ${former?.status ?? 'new'}`).sort()).toEqual([
+      'changed affected',
+      'changed new',
+    ])
     const versions = new Map(decided.map(({ findingId, version }) => [findingId, version]))
     const [first, second] = [decided[0]?.findingId ?? '', decided[1]?.findingId ?? '']
     await set([second], { ...accepted, status: 'fixed' })

@@ -1,18 +1,22 @@
 import { hash } from 'node:crypto'
-import type { EngineName, ReportPackage } from '@pharos/contracts'
+import type { EngineName } from '@pharos/contracts'
 import { contentHash, uuidOf } from '../inventory/content-hash.js'
 
-/** Path of the primary evidence, which cataloguers list first. Further evidence comes and goes with their versions. */
-function placeOf(found: ReportPackage): string {
-  return found.locations[0]?.path ?? ''
+/** What an occurrence is named by. */
+export interface PlacedPackage {
+  readonly type: string
+  readonly name: string
+  readonly version: string
+  /** Path of the primary evidence, which cataloguers list first. Further evidence comes and goes with their versions. */
+  readonly place: string
 }
 
 /**
  * Occurrences of a report's packages, by position. A package keeps its key when its version is read differently, unless its
  * place holds several packages of that name (a lock file, say): then the version tells them apart, or all their facts.
  */
-export function occurrencesOf(packages: readonly ReportPackage[], packageHashes: readonly string[]): string[] {
-  const parts = packages.map((found): unknown[] => [found.type, found.name, placeOf(found)])
+export function occurrencesOf(packages: readonly PlacedPackage[], packageHashes: readonly string[]): string[] {
+  const parts = packages.map(({ type, name, place }): unknown[] => [type, name, place])
   const refinements = [(position: number) => packages[position]?.version, (position: number) => packageHashes[position]]
   for (const refine of refinements) {
     const groups = new Map<string, number[]>()

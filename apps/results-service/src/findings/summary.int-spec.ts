@@ -5,6 +5,7 @@ import { createInventory, type InventoryHarness } from '../ingest/__tests__/inve
 import { debPackage, digestOf, engineReport, match, scanReport, simpleReport, vulnerability } from '../ingest/__tests__/report-builder.js'
 import { plainArray } from '../ingest/array-parameter.js'
 import { SummaryStore } from './summary-store.js'
+import { receiveReport } from '../ingest/received-report.js'
 
 let inventory: InventoryHarness
 beforeAll(async () => {
@@ -159,7 +160,7 @@ describe('summaries', () => {
     let recounted: Promise<void> = Promise.resolve()
     await inventory.results.database.inTransaction(async (tx) => {
       await inventory.reports.store(tx, {
-        report,
+        report: receiveReport(report),
         run: { id: '00000000-0000-4000-8000-000000000001', digest: report.image.digest },
         attempt: { id: '00000000-0000-4000-8000-000000000002' },
         activeGenerations: [],

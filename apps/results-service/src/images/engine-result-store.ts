@@ -10,6 +10,10 @@ export interface FormerResult {
   readonly scannedAt: Date | null
   readonly engineVersion: string | null
   readonly generationId: string | null
+  /** Of the findings that it showed, when it was whole; null otherwise. */
+  readonly findingsHash: string | null
+  /** Open findings, with and without those that a decision suppresses. */
+  readonly open: { readonly all: number; readonly counted: number }
 }
 
 interface ResultRow {
@@ -18,6 +22,9 @@ interface ResultRow {
   scanned_at: Date
   engine_version: string | null
   generation_id: string | null
+  findings_hash: string | null
+  counted: number | null
+  suppressed: number | null
 }
 
 /** What each engine last said of an image. */
@@ -27,13 +34,21 @@ export class EngineResultStore {
   async former(tx: Transaction, imageId: number): Promise<Map<string, FormerResult>> {
     const found = await rows<ResultRow>(
       tx,
-      'select engine, has_good_result, scanned_at, engine_version, generation_id from image_engine_result where image_id = $1',
+      `select r.engine, r.has_good_result, r.scanned_at, r.engine_version, r.generation_id, r.findings_hash, s.suppressed,
+              s.critical + s.high + s.medium + s.low + s.negligible + s.unknown as counted
+         from image_engine_result r left join image_summary s on s.image_id = r.image_id and s.engine = r.engine where r.image_id = $1`,
       [imageId],
     )
     return new Map(
       found.map((row) => [
         engineOf(row.engine),
-        { scannedAt: row.has_good_result ? row.scanned_at : null, engineVersion: row.engine_version, generationId: row.generation_id },
+        {
+          scannedAt: row.has_good_result ? row.scanned_at : null,
+          engineVersion: row.engine_version,
+          generationId: row.generation_id,
+          findingsHash: row.findings_hash,
+          open: { all: (row.counted ?? 0) + (row.suppressed ?? 0), counted: row.counted ?? 0 },
+        },
       ]),
     )
   }
@@ -43,14 +58,14 @@ export class EngineResultStore {
     tx: Transaction,
     imageId: number,
     outcome: EngineOutcome,
-    made: { at: Date; generationId: string | null },
+    made: { at: Date; generationId: string | null; findingsHash: string | null },
   ): Promise<void> {
     await tx.query(
-      `insert into image_engine_result (image_id, engine, status, engine_version, database, generation_id, reasons, scanned_at, has_good_result, last_attempt_failed, attempted_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, true, false, $8)
+      `insert into image_engine_result (image_id, engine, status, engine_version, database, generation_id, reasons, scanned_at, has_good_result, last_attempt_failed, attempted_at, findings_hash)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, true, false, $8, $9)
        on conflict (image_id, engine) do update set status = excluded.status, engine_version = excluded.engine_version, database = excluded.database,
          generation_id = excluded.generation_id, reasons = excluded.reasons, scanned_at = excluded.scanned_at, has_good_result = true,
-         last_attempt_failed = false, failed_reasons = '[]', attempted_at = excluded.attempted_at`,
+         last_attempt_failed = false, failed_reasons = '[]', attempted_at = excluded.attempted_at, findings_hash = excluded.findings_hash`,
       [
         imageId,
         engineCode(outcome.engine),
@@ -60,6 +75,7 @@ export class EngineResultStore {
         made.generationId,
         JSON.stringify(outcome.reasons),
         made.at,
+        made.findingsHash,
       ],
     )
   }

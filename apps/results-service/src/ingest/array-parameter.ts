@@ -4,11 +4,11 @@ const textOid = 25
 
 /**
  * A text[] in PostgreSQL's binary form, which neither side has to quote: half the time of an ingest went into quotes.
- * `null` stands for SQL null. Values must have gone through `storedText`, or be JSON.
+ * `null` stands for SQL null. Values must have gone through `storedText`, or be JSON; bytes are UTF-8.
  */
-export function textArray(values: readonly (string | null)[]): Buffer {
+export function textArray(values: readonly (string | Uint8Array | null)[]): Buffer {
   let size = 20
-  for (const value of values) size += 4 + (value === null ? 0 : Buffer.byteLength(value))
+  for (const value of values) size += 4 + (value === null ? 0 : typeof value === 'string' ? Buffer.byteLength(value) : value.byteLength)
   const buffer = Buffer.allocUnsafe(values.length === 0 ? 12 : size)
   buffer.writeInt32BE(values.length === 0 ? 0 : 1, 0)
   buffer.writeInt32BE(values.includes(null) ? 1 : 0, 4)
@@ -22,7 +22,12 @@ export function textArray(values: readonly (string | null)[]): Buffer {
       offset = buffer.writeInt32BE(-1, offset)
       continue
     }
-    const written = buffer.write(value, offset + 4)
+    let written: number
+    if (typeof value === 'string') written = buffer.write(value, offset + 4)
+    else {
+      buffer.set(value, offset + 4)
+      written = value.byteLength
+    }
     buffer.writeInt32BE(written, offset)
     offset += 4 + written
   }
@@ -31,5 +36,5 @@ export function textArray(values: readonly (string | null)[]): Buffer {
 
 /** An array of numbers, booleans or UUIDs: none of them needs quotes. */
 export function plainArray(values: readonly (string | number | boolean | null)[]): string {
-  return `{${values.map((value) => value ?? 'null').join(',')}}`
+  return values.includes(null) ? `{${values.map((value) => value ?? 'null').join(',')}}` : `{${values.join(',')}}`
 }

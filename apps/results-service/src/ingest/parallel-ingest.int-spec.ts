@@ -3,6 +3,7 @@ import { pollUntil } from '@pharos/service-kit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createInventory, type InventoryHarness } from './__tests__/inventory-harness.js'
 import { match, simpleReport } from './__tests__/report-builder.js'
+import { receiveReport } from './received-report.js'
 
 let inventory: InventoryHarness
 beforeAll(async () => {
@@ -50,7 +51,7 @@ describe('parallel ingests', () => {
     const stored = deferred()
     const first = inventory.results.database.inTransaction(async (tx) => {
       await inventory.reports.store(tx, {
-        report,
+        report: receiveReport(report),
         run: { id: randomUUID(), digest: report.image.digest },
         attempt: { id: randomUUID() },
         activeGenerations: [],

@@ -1,11 +1,15 @@
 import { Injectable } from '@nestjs/common'
-import type { ReportPackage, ScanReport } from '@pharos/contracts'
+import type { ReportHeader } from '@pharos/contracts'
 import type { Transaction } from '../database/transaction.js'
+import type { PlacedPackage } from '../findings/finding-identity.js'
 import { BaseImageStore } from '../base-images/base-image-store.js'
 import { ImageStore, type LockedImage } from '../images/image-store.js'
+import { uuidOf } from '../inventory/content-hash.js'
+import type { FactsOfTransaction } from '../inventory/known-facts.js'
 import { storedText } from '../inventory/stored-text.js'
-import { ImagePackageStore, mergeOccurrences } from '../packages/image-package-store.js'
-import { packageHash, PackageStore } from '../packages/package-store.js'
+import { ImagePackageStore, mergeOccurrences, placesOf } from '../packages/image-package-store.js'
+import { PackageStore } from '../packages/package-store.js'
+import type { ReceivedReport } from './received-report.js'
 import { timestampOrNull } from './timestamp.js'
 
 /** The packages of a report as they are stored. */
@@ -22,7 +26,7 @@ export interface ReportedPackages {
 }
 
 /** Names the places of packages. */
-export type NameOccurrences = (packages: readonly ReportPackage[], hashes: readonly string[]) => string[]
+export type NameOccurrences = (packages: readonly PlacedPackage[], hashes: readonly string[]) => string[]
 
 /** What a report says of the image itself and of what is in it. */
 @Injectable()
@@ -35,7 +39,7 @@ export class ReportImageStore {
   ) {}
 
   /** Stores the image when it is new and locks it. */
-  async lock(tx: Transaction, report: ScanReport): Promise<LockedImage> {
+  async lock(tx: Transaction, report: ReportHeader): Promise<LockedImage> {
     return this.images.lock(tx, await this.images.upsertResolved(tx, report.image))
   }
 
@@ -43,26 +47,35 @@ export class ReportImageStore {
   async storePackages(
     tx: Transaction,
     image: LockedImage,
-    report: ScanReport,
+    known: FactsOfTransaction,
+    report: ReceivedReport,
     nameOccurrences: NameOccurrences,
     reportedAt: Date,
   ): Promise<ReportedPackages> {
-    const hashes = report.packages.map(packageHash)
-    const occurrences = nameOccurrences(report.packages, hashes)
-    const { ids, newIds } = await this.packages.ensure(tx, report.packages, hashes)
-    const idOf = (position: number): number => ids.get(hashes[position] ?? '') ?? 0
+    const places = placesOf(report.places)
+    const packages = await this.packages.ensure(tx, known, report)
+    const occurrences = nameOccurrences(
+      packages.map(({ type, name, version }, position) => ({ type, name, version, place: places[position]?.path ?? '' })),
+      packages.map(({ hash }) => uuidOf(hash)),
+    )
     const at = (position: number) => {
-      const packageId = idOf(position)
-      return { packageId, isNewPackage: newIds.has(packageId), occurrence: occurrences[position] ?? '' }
+      const found = packages[position]
+      return { packageId: found?.id ?? 0, isNewPackage: found?.isNew ?? false, occurrence: occurrences[position] ?? '' }
     }
-    if (report.catalogue === null && report.packages.length === 0)
+    const { header } = report
+    if (header.catalogue === null && header.packageCount === 0)
       return { hash: image.packagesHash, count: null, hasChanged: false, cataloguedAt: null, at }
-    const isWhole = report.engines.every(({ status }) => status === 'complete')
-    const stored = await this.imagePackages.store(tx, image.id, mergeOccurrences(report.packages, occurrences, idOf), {
-      hash: image.packagesHash,
-      isWhole,
-      at: reportedAt,
-    })
+    const isWhole = header.engines.every(({ status }) => status === 'complete')
+    const stored = await this.imagePackages.store(
+      tx,
+      image.id,
+      mergeOccurrences(places, occurrences, (position) => packages[position]?.id ?? 0),
+      {
+        hash: image.packagesHash,
+        isWhole,
+        at: reportedAt,
+      },
+    )
     return { ...stored, hasChanged: image.packagesHash !== null && image.packagesHash !== stored.hash, cataloguedAt: reportedAt, at }
   }
 
@@ -70,7 +83,7 @@ export class ReportImageStore {
   async storeImage(
     tx: Transaction,
     imageId: number,
-    report: ScanReport,
+    report: ReportHeader,
     packages: ReportedPackages,
     scannedAt: Date | null,
   ): Promise<void> {

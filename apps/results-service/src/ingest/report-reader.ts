@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { PharosError, ScanReport } from '@pharos/contracts'
+import { parseLine, receiveLines, type ReceivedReport, receiveReport } from './received-report.js'
 
 const inflate = promisify(gunzip)
 const smallestRoomBytes = 16 * 1024
@@ -14,17 +15,16 @@ export interface ReportReaderLimits {
 }
 
 /**
- * Reads a gzip report: inflated off the main thread and never beyond the limit, then checked with the contract.
+ * Reads a gzip report: inflated off the main thread and never beyond the limit.
  * Throws `report-invalid` for anything else than a report, `request-too-large` for too large a one.
  */
-export async function readReport(compressed: Buffer, limits: ReportReaderLimits): Promise<ScanReport> {
-  const text = await inflateText(compressed, limits.maxReportBytes)
-  return parseReport(text)
+export async function readReport(compressed: Buffer, limits: ReportReaderLimits): Promise<ReceivedReport> {
+  return parseReport(await inflateBytes(compressed, limits.maxReportBytes))
 }
 
-async function inflateText(compressed: Buffer, maxReportBytes: number): Promise<string> {
+async function inflateBytes(compressed: Buffer, maxReportBytes: number): Promise<Buffer> {
   try {
-    return textOf(await inflate(compressed, { maxOutputLength: maxReportBytes, chunkSize: expectedBytes(compressed, maxReportBytes) }))
+    return await inflate(compressed, { maxOutputLength: maxReportBytes, chunkSize: expectedBytes(compressed, maxReportBytes) })
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') {
       throw new PharosError('request-too-large', `The report is larger than ${maxReportBytes} bytes.`, { cause: error })
@@ -42,23 +42,23 @@ function expectedBytes(compressed: Buffer, maxReportBytes: number): number {
   return Math.max(smallestRoomBytes, Math.min(statedBytes + 1, maxReportBytes, largestRoomBytes))
 }
 
-/** Reports are mostly ASCII, which needs no decoding. */
-function textOf(bytes: Buffer): string {
-  return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8')
+/** Reads a report in either form: lines, or one JSON document. Throws `report-invalid`, for a document with the places that do not fit. */
+export function parseReport(bytes: Buffer): ReceivedReport {
+  return startsWithHeader(bytes) ? receiveLines(bytes) : receiveReport(parseLine(ScanReport, documentOf(bytes), 'document'))
 }
 
-/** Parses the JSON of a report. Throws `report-invalid` with the places that do not fit. */
-export function parseReport(text: string): ScanReport {
-  let value: unknown
+/** A document may have line ends, too, but none of its lines is JSON by itself. */
+function startsWithHeader(bytes: Buffer): boolean {
+  const end = bytes.indexOf('\n')
+  if (end <= 0) return false
   try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new PharosError('report-invalid', 'The report is not JSON.', { cause: error })
+    return (JSON.parse(bytes.toString('utf8', 0, end)) as { reportVersion?: unknown } | null)?.reportVersion === 2
+  } catch {
+    return false
   }
-  const parsed = ScanReport.safeParse(value)
-  if (parsed.success) return parsed.data
-  throw new PharosError('report-invalid', 'The report does not fit the contract.', {
-    errors: parsed.error.issues.slice(0, 20).map((issue) => ({ pointer: `#/${issue.path.map(String).join('/')}`, detail: issue.message })),
-    cause: parsed.error,
-  })
+}
+
+/** Documents are mostly ASCII, which needs no decoding. */
+function documentOf(bytes: Buffer): string {
+  return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8')
 }

@@ -11,6 +11,7 @@ import {
   vulnerability,
 } from './__tests__/report-builder.js'
 import { createInventory, type InventoryHarness } from './__tests__/inventory-harness.js'
+import { receiveReport } from './received-report.js'
 
 let inventory: InventoryHarness
 beforeAll(async () => {
@@ -363,7 +364,7 @@ describe('odd reports', () => {
     const report = scanReport('shop', { engines: [engineReport({ vulnerabilities: [vulnerability('CVE-1')], matches: [match(0, 0)] })] })
     await expect(inventory.ingest(report)).rejects.toMatchObject({ code: 'report-invalid' })
     const other = {
-      report: scanReport('shop'),
+      report: receiveReport(scanReport('shop')),
       run: { id: '0190d7a2-6c1e-7d5b-8b0a-000000000001', digest: digestOf('other') },
       attempt: { id: '1' },
       activeGenerations: [],

@@ -1,36 +1,22 @@
 import { Injectable } from '@nestjs/common'
-import {
-  type EngineOutcome,
-  type EngineReport,
-  type EventBody,
-  type GenerationRef,
-  PharosError,
-  type ReportAnswer,
-  type ScanReport,
-  vulnerabilityKey,
-} from '@pharos/contracts'
+import { type EngineOutcome, type EventBody, type GenerationRef, PharosError, type ReportAnswer } from '@pharos/contracts'
 import type { z } from 'zod'
 import { type Clock, InjectClock } from '@pharos/service-kit'
 import type { Transaction } from '../database/transaction.js'
-import type { ReportedFinding } from '../findings/finding-diff.js'
 import { occurrencesOf } from '../findings/finding-identity.js'
 import { type FindingCause, FindingStore } from '../findings/finding-store.js'
 import { IssueStore } from '../findings/issue-store.js'
 import { EngineResultStore, type FormerResult } from '../images/engine-result-store.js'
-import { engineCode, fixStateCode, severityCode } from '../inventory/column-codes.js'
-import { MatchStore, matchKey } from '../vulnerabilities/match-store.js'
-import {
-  type ReportedVulnerability,
-  type StoredVulnerability,
-  storedRisk,
-  VulnerabilityStore,
-} from '../vulnerabilities/vulnerability-store.js'
+import { engineCode } from '../inventory/column-codes.js'
+import { type FactsOfTransaction, KnownFacts, type KnownVulnerability } from '../inventory/known-facts.js'
+import type { EngineHeader, ReceivedEngine, ReceivedReport } from './received-report.js'
 import { type ReportedPackages, ReportImageStore } from './report-image-store.js'
+import { ReportMatchStore } from './report-match-store.js'
 import { timestampOrNull } from './timestamp.js'
 
 /** A report, and whose it is. */
 export interface ReportToStore {
-  readonly report: ScanReport
+  readonly report: ReceivedReport
   readonly run: { readonly id: string; readonly digest: string }
   readonly attempt: { readonly id: string }
   readonly activeGenerations: readonly GenerationRef[]
@@ -53,12 +39,13 @@ interface Ingest {
   readonly runId: string
   readonly at: Date
   readonly packages: ReportedPackages
-  readonly vulnerabilities: ReadonlyMap<string, StoredVulnerability>
+  readonly known: FactsOfTransaction
+  readonly vulnerabilities: ReadonlyMap<ReceivedEngine, readonly KnownVulnerability[]>
   readonly former: ReadonlyMap<string, FormerResult>
   readonly generations: readonly GenerationRef[]
 }
 
-const isGood = ({ status }: EngineReport): boolean => status === 'complete' || status === 'partial'
+const isGood = ({ header: { status } }: ReceivedEngine): boolean => status === 'complete' || status === 'partial'
 
 /**
  * Stores a worker's report, set by set: shared facts first, in the order packages, vulnerabilities, matches and each in the
@@ -69,75 +56,80 @@ const isGood = ({ status }: EngineReport): boolean => status === 'complete' || s
 export class ReportStore {
   constructor(
     private readonly images: ReportImageStore,
-    private readonly vulnerabilities: VulnerabilityStore,
-    private readonly matches: MatchStore,
+    private readonly matches: ReportMatchStore,
     private readonly findings: FindingStore,
     private readonly issues: IssueStore,
     private readonly results: EngineResultStore,
+    private readonly knownFacts: KnownFacts,
     @InjectClock() private readonly clock: Clock,
   ) {}
 
   /** Runs in the caller's transaction. Throws `report-invalid` for a report of another image, or whose parts do not fit together. */
   async store(tx: Transaction, { report, run, activeGenerations }: ReportToStore): Promise<StoredReport> {
-    if (report.image.digest !== run.digest) throw new PharosError('report-invalid', 'The report is of another image than its run.')
-    requirePositions(report)
+    const { header } = report
+    if (header.image.digest !== run.digest) throw new PharosError('report-invalid', 'The report is of another image than its run.')
     const at = this.clock.now()
-    const image = await this.images.lock(tx, report)
-    const packages = await this.images.storePackages(tx, image, report, occurrencesOf, at)
-    if (report.engines.some((engine) => isOfFormerGeneration(engine, activeGenerations))) {
-      await this.images.storeImage(tx, image.id, report, packages, null)
+    const image = await this.images.lock(tx, header)
+    const known = await this.knownFacts.of(tx)
+    const packages = await this.images.storePackages(tx, image, known, report, occurrencesOf, at)
+    if (header.engines.some((engine) => isOfFormerGeneration(engine, activeGenerations))) {
+      await this.images.storeImage(tx, image.id, header, packages, null)
       return { outcomes: [], state: 'partial', events: [], outcome: 'catalogue-only' }
     }
     const good = report.engines.filter(isGood)
     const ingest: Ingest = {
       tx,
-      image: { id: image.id, digest: report.image.digest },
+      image: { id: image.id, digest: header.image.digest },
       runId: run.id,
       at,
       packages,
       generations: activeGenerations,
-      vulnerabilities: await this.vulnerabilities.ensure(tx, good.flatMap(vulnerabilitiesOf)),
+      known,
+      vulnerabilities: await this.matches.storeVulnerabilities(tx, known, good),
       former: await this.results.former(tx, image.id),
     }
     const outcomes: EngineOutcome[] = []
     const events: EventBody[] = []
-    for (const engine of [...report.engines].sort((one, other) => engineCode(one.engine) - engineCode(other.engine))) {
-      const stored = isGood(engine) ? await this.storeEngine(ingest, engine) : await this.storeFailure(ingest, engine)
+    for (const engine of [...report.engines].sort((one, other) => engineCode(one.header.engine) - engineCode(other.header.engine))) {
+      const stored = isGood(engine) ? await this.storeEngine(ingest, engine) : await this.storeFailure(ingest, engine.header)
       outcomes.push(stored.outcome)
       events.push(...stored.events)
     }
     await this.findings.decide(tx, image.id, at)
-    await this.images.storeImage(tx, image.id, report, packages, good.length > 0 ? at : null)
+    await this.images.storeImage(tx, image.id, header, packages, good.length > 0 ? at : null)
     events.unshift({
       type: 'image.scanned',
-      digest: report.image.digest,
+      digest: header.image.digest,
       engines: outcomes.map(({ engine, status }) => ({ engine, status })),
       runId: run.id,
+      firstResults: good.flatMap(({ header: { engine } }) => (ingest.former.get(engine)?.scannedAt ? [] : [engine])),
     })
     const isComplete = outcomes.every(({ status }) => status === 'complete')
     return { outcomes, state: isComplete ? 'succeeded' : 'partial', events, outcome: 'stored' }
   }
 
-  private async storeEngine(ingest: Ingest, engine: EngineReport): Promise<{ outcome: EngineOutcome; events: EventBody[] }> {
+  private async storeEngine(ingest: Ingest, received: ReceivedEngine): Promise<{ outcome: EngineOutcome; events: EventBody[] }> {
     const { tx, image, at, former } = ingest
+    const engine = received.header
     const before = former.get(engine.engine)
     const generationId = engine.database?.generationId ?? null
     const isWhole = engine.status === 'complete'
-    const reported = await this.reportedFindings(ingest, engine, generationId)
+    const vulnerabilities = ingest.vulnerabilities.get(received) ?? []
+    const reported = await this.matches.storeMatches(tx, ingest.known, ingest.packages, received, vulnerabilities)
     const stored = await this.findings.store(tx, {
       image,
       engine: engine.engine,
       reported,
       isWhole,
-      formerScanAt: before?.scannedAt ?? null,
+      former: before?.scannedAt ? { ...before, scannedAt: before.scannedAt } : null,
       at,
       runId: ingest.runId,
       cause: causeOf(ingest, engine, before),
       generationId,
     })
     const issues = await this.issues.store(tx, { image, engine: engine.engine, isWhole, at }, engine)
-    const outcome = outcomeOf(engine, ingest.generations, stored.counts.total)
-    await this.results.storeGood(tx, image.id, outcome, { at, generationId })
+    const outcome = outcomeOf(engine, ingest.generations, stored.findingCount)
+    await this.results.storeGood(tx, image.id, outcome, { at, generationId, findingsHash: stored.hash })
     const appeared = stored.appeared + issues.appeared
     const gone = stored.gone + issues.gone
     const hasChanged = appeared > 0 || gone > 0
@@ -147,70 +139,20 @@ export class ReportStore {
     }
   }
 
-  private async storeFailure(ingest: Ingest, engine: EngineReport): Promise<{ outcome: EngineOutcome; events: EventBody[] }> {
+  private async storeFailure(ingest: Ingest, engine: EngineHeader): Promise<{ outcome: EngineOutcome; events: EventBody[] }> {
     const outcome = outcomeOf(engine, ingest.generations, 0)
     await this.results.storeFailed(ingest.tx, ingest.image.id, outcome, ingest.at)
     return { outcome, events: [] }
   }
-
-  private async reportedFindings(
-    { tx, packages, vulnerabilities }: Ingest,
-    engine: EngineReport,
-    generationId: string | null,
-  ): Promise<ReportedFinding[]> {
-    const found = engine.vulnerabilities.map((vulnerability) => {
-      const stored = vulnerabilities.get(vulnerabilityKey(vulnerability))
-      if (stored === undefined) throw new PharosError('internal-error', 'A vulnerability was not stored.')
-      return { vulnerability, stored }
-    })
-    const joined = engine.matches.flatMap((match) => {
-      const item = found[match.vulnerability]
-      const place = packages.at(match.package)
-      return item === undefined ? [] : [{ match, ...item, ...place, vulnerabilityId: item.stored.id }]
-    })
-    const ids = await this.matches.ensure(tx, engine.engine, generationId, joined)
-    return joined.map(({ match, vulnerability, stored, occurrence, packageId, vulnerabilityId }) => ({
-      occurrence,
-      packageId,
-      vulnerabilityId,
-      groupId: stored.groupId,
-      groupSeed: stored.groupSeed,
-      matchId: ids.get(matchKey(packageId, vulnerabilityId)) ?? 0,
-      severity: severityCode(vulnerability.severity),
-      fixState: fixStateCode(match.fixState),
-      risk: stored.risk,
-      isKev: vulnerability.kev !== null,
-    }))
-  }
-}
-
-/** The vulnerabilities of an engine, each with the greatest risk of its matches: what speaks for a finding depends on it alone. */
-function vulnerabilitiesOf({ vulnerabilities, matches }: EngineReport): ReportedVulnerability[] {
-  const risks = vulnerabilities.map((): number | null => null)
-  for (const { vulnerability, risk } of matches) risks[vulnerability] = Math.max(risks[vulnerability] ?? 0, storedRisk(risk))
-  return vulnerabilities.map((vulnerability, position) => ({ vulnerability, risk: risks[position] ?? null }))
 }
 
 /** Made in another generation than the active one: its matches say nothing of the present. */
-function isOfFormerGeneration({ engine, database }: EngineReport, active: readonly GenerationRef[]): boolean {
+function isOfFormerGeneration({ engine, database }: EngineHeader, active: readonly GenerationRef[]): boolean {
   const generationId = database?.generationId ?? null
   return generationId !== null && active.find((generation) => generation.engine === engine)?.id !== generationId
 }
 
-function requirePositions(report: ScanReport): void {
-  for (const engine of report.engines) {
-    for (const match of engine.matches) {
-      if (match.package >= report.packages.length || match.vulnerability >= engine.vulnerabilities.length) {
-        throw new PharosError(
-          'report-invalid',
-          `A match of ${engine.engine} names a package or vulnerability that the report does not hold.`,
-        )
-      }
-    }
-  }
-}
-
-function causeOf({ packages }: Ingest, engine: EngineReport, before: FormerResult | undefined): FindingCause {
+function causeOf({ packages }: Ingest, engine: EngineHeader, before: FormerResult | undefined): FindingCause {
   if (before === undefined) return 'scan'
   if (before.engineVersion !== engine.engineVersion) return 'engine'
   if (before.generationId !== (engine.database?.generationId ?? null)) return 'database'
@@ -218,7 +160,7 @@ function causeOf({ packages }: Ingest, engine: EngineReport, before: FormerResul
 }
 
 /** The outcome for the API. What Pharos knows of the database itself is taken from there and not from the worker. */
-function outcomeOf(report: EngineReport, generations: readonly GenerationRef[], findingCount: number): EngineOutcome {
+function outcomeOf(report: EngineHeader, generations: readonly GenerationRef[], findingCount: number): EngineOutcome {
   const { engine, status, engineVersion, reasons, database } = report
   const known = generations.find(({ id }) => id === database?.generationId)
   return {

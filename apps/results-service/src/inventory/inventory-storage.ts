@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { Injectable } from '@nestjs/common'
-import type { CataloguerIdentity, EngineName, GenerationRef, ResolvedImage, ScanReport, ScanResult } from '@pharos/contracts'
+import type { CataloguerIdentity, EngineName, GenerationRef, ResolvedImage, ScanResult } from '@pharos/contracts'
 import type { VisibleRepositories } from '../access/repository-scope.js'
 import { CatalogueStore } from '../catalogues/catalogue-store.js'
 import { ContextStore } from '../contexts/context-store.js'
@@ -9,6 +9,7 @@ import { GenerationStore } from '../generations/generation-store.js'
 import { ImageStore } from '../images/image-store.js'
 import { ImagesService } from '../images/images.service.js'
 import { shareIngest } from '../rematches/ingest-lock.js'
+import type { ReceivedReport } from '../ingest/received-report.js'
 import { ReportStore } from '../ingest/report-store.js'
 import { type CatalogueUpload, type LatestResult, ScanStorage, type StoredReport } from '../runs/scan-storage.js'
 import { ScanResultView } from './scan-result-view.js'
@@ -30,7 +31,7 @@ export class InventoryStorage extends ScanStorage {
 
   async store(
     tx: Transaction,
-    input: { report: ScanReport; run: { id: string; digest: string }; attempt: { id: string } },
+    input: { report: ReceivedReport; run: { id: string; digest: string }; attempt: { id: string } },
   ): Promise<StoredReport> {
     await shareIngest(tx)
     const stored = await this.reports.store(tx, { ...input, activeGenerations: await this.generations.active(tx) })

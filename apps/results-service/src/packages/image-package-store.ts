@@ -1,22 +1,29 @@
 import { Injectable } from '@nestjs/common'
-import type { Location, ReportPackage } from '@pharos/contracts'
+import { PackagePlace } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { plainArray, textArray } from '../ingest/array-parameter.js'
+import { type Lines, parseLine } from '../ingest/received-report.js'
 import { textHash } from '../inventory/content-hash.js'
+import { RecentMap } from '../inventory/recent-map.js'
 
 /** A package at a place of an image. */
 export interface PackageOccurrence {
   readonly occurrence: string
   readonly packageId: number
-  readonly detail: OccurrenceDetail
+  /** JSON of `OccurrenceDetail`. */
+  readonly detail: string
 }
 
 /** What differs from image to image. */
-export interface OccurrenceDetail {
-  readonly locations: Location[]
-  readonly licenses: string[]
-  readonly foundBy: string | null
+export type OccurrenceDetail = PackagePlace
+
+/** Where a package of a report stands. */
+export interface ReportedPlace {
+  /** Path of the primary evidence. */
+  readonly path: string
+  /** JSON of `OccurrenceDetail`. */
+  readonly detail: string
 }
 
 /** Which packages stand where in an image. */
@@ -33,7 +40,7 @@ export class ImagePackageStore {
     former: { hash: string | null; isWhole: boolean; at: Date },
   ) {
     const items = [...occurrences].sort((one, other) => (one.occurrence < other.occurrence ? -1 : 1))
-    const details = items.map(({ detail }) => JSON.stringify(detail))
+    const details = items.map(({ detail }) => detail)
     const hash = textHash(items.map(({ occurrence, packageId }, position) => `${occurrence} ${packageId} ${details[position]}`).join('\n'))
     if (hash === former.hash) return { hash, count: null }
     if (former.hash !== null) await this.recordChanges(tx, imageId, items, former)
@@ -86,26 +93,42 @@ export class ImagePackageStore {
   }
 }
 
+/** Reads where packages stand. Throws `report-invalid` for a line that is not spelled as the contract says: it is stored as it stands. */
+export function placesOf(lines: Lines): ReportedPlace[] {
+  return Array.from({ length: lines.count }, (_value, position) => {
+    const detail = lines.text(position)
+    const known = checkedPlaces.get(detail)
+    if (known !== undefined) return { path: known, detail }
+    const path = parseLine(PackagePlace, detail, 'place').locations[0]?.path ?? ''
+    checkedPlaces.set(detail, path)
+    return { path, detail }
+  })
+}
+
+/** Lines that were found right, with their paths. Images share most of their packages' places. */
+const checkedPlaces = new RecentMap<string>(20_000)
+
 /** Occurrences of a report's packages; the same facts at the same place are one, with the places of all. */
 export function mergeOccurrences(
-  packages: readonly ReportPackage[],
+  places: readonly ReportedPlace[],
   keys: readonly string[],
   idOf: (position: number) => number,
 ): PackageOccurrence[] {
   const merged = new Map<string, PackageOccurrence>()
-  for (const [position, found] of packages.entries()) {
+  for (const [position, { detail }] of places.entries()) {
     const occurrence = keys[position] ?? ''
     const known = merged.get(occurrence)
-    if (known === undefined) {
-      merged.set(occurrence, {
-        occurrence,
-        packageId: idOf(position),
-        detail: { locations: [...found.locations], licenses: found.licenses, foundBy: found.foundBy },
-      })
-    } else {
-      const seen = new Set(known.detail.locations.map((location) => JSON.stringify(location)))
-      known.detail.locations.push(...found.locations.filter((location) => !seen.has(JSON.stringify(location))))
-    }
+    merged.set(
+      occurrence,
+      known === undefined ? { occurrence, packageId: idOf(position), detail } : { ...known, detail: joinDetails(known.detail, detail) },
+    )
   }
   return [...merged.values()]
+}
+
+function joinDetails(one: string, other: string): string {
+  const detail = JSON.parse(one) as OccurrenceDetail
+  const seen = new Set(detail.locations.map((location) => JSON.stringify(location)))
+  const further = (JSON.parse(other) as OccurrenceDetail).locations.filter((location) => !seen.has(JSON.stringify(location)))
+  return JSON.stringify({ ...detail, locations: [...detail.locations, ...further] })
 }

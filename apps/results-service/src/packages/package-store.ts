@@ -1,93 +1,165 @@
 import { Injectable } from '@nestjs/common'
-import type { ReportPackage } from '@pharos/contracts'
+import { PackageFacts, PharosError } from '@pharos/contracts'
+import { z } from 'zod'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { plainArray, textArray } from '../ingest/array-parameter.js'
-import { contentHash } from '../inventory/content-hash.js'
+import { type Lines, parseLine } from '../ingest/received-report.js'
+import type { FactsOfTransaction, KnownPackage } from '../inventory/known-facts.js'
 import { storedText } from '../inventory/stored-text.js'
 
-/** Where packages are stored. */
-export interface StoredPackages {
-  /** Ids by hash. */
-  readonly ids: ReadonlyMap<string, number>
-  /** Ids that this transaction has given: nothing else can refer to them yet. */
-  readonly newIds: ReadonlySet<number>
+/** A package of a report, as it is stored. */
+export interface StoredPackage extends KnownPackage {
+  /** Of its facts, hex. */
+  readonly hash: string
+  /** This transaction has given the id: nothing else can refer to it yet. */
+  readonly isNew: boolean
+}
+
+/** The lines of a report that are about its packages. */
+export interface PackageLines {
+  readonly packages: Lines
+  readonly inputs: Lines | null
+}
+
+const Upstream = z.tuple([z.string(), z.string().nullable()])
+
+interface Missing {
+  readonly hash: string
+  readonly position: number
+  readonly facts: PackageFacts
 }
 
 /** Packages as facts: stored once for all images, never changed. */
 @Injectable()
 export class PackageStore {
-  /** Makes sure that the packages are stored; those that are missing are inserted, in the order of their hashes. */
-  async ensure(tx: Transaction, packages: readonly ReportPackage[], hashes: readonly string[]): Promise<StoredPackages> {
-    const wanted = new Map(hashes.map((hash, position) => [hash, packages[position]]))
-    const known = await this.load(tx, [...wanted.keys()])
-    const missing = [...wanted].filter(([hash]) => !known.has(hash)).sort(([one], [other]) => (one < other ? -1 : 1))
-    if (missing.length === 0) return { ids: known, newIds: new Set() }
-    const column = (of: (found: ReportPackage) => string | null): Buffer =>
-      textArray(missing.map(([, found]) => (found === undefined ? null : storedOrNull(of(found)))))
-    const inserted = await rows<IdRow>(
+  /**
+   * Makes sure that the packages are stored, and returns them in the order of the lines. Those that are missing are inserted,
+   * in the order of their hashes; what matchers read of a package is stored as soon as a report brings it.
+   */
+  async ensure(tx: Transaction, known: FactsOfTransaction, { packages, inputs }: PackageLines): Promise<StoredPackage[]> {
+    const hashes = Array.from({ length: packages.count }, (_value, position) => packages.hash(position))
+    const found = new Map<string, StoredPackage>()
+    const missing = new Map<string, Missing>()
+    for (const [position, hash] of hashes.entries()) {
+      if (found.has(hash) || missing.has(hash)) continue
+      const fact = known.get('packages', hash)
+      if (fact === undefined) missing.set(hash, { hash, position, facts: JSON.parse(packages.text(position)) as PackageFacts })
+      else found.set(hash, { ...fact, hash, isNew: false })
+    }
+    if (missing.size > 0) await this.ensureMissing(tx, packages, missing, found)
+    if (inputs !== null) await this.storeInputs(tx, inputs, hashes, found)
+    for (const item of found.values()) {
+      if (missing.has(item.hash) || item.hasInput !== known.get('packages', item.hash)?.hasInput) known.addPackage(item.hash, factOf(item))
+    }
+    return hashes.map((hash) => found.get(hash) ?? neverStored())
+  }
+
+  private async ensureMissing(
+    tx: Transaction,
+    lines: Lines,
+    missing: ReadonlyMap<string, Missing>,
+    found: Map<string, StoredPackage>,
+  ): Promise<void> {
+    const add = (stored: readonly IdRow[], isNew: boolean): void => {
+      for (const row of stored) {
+        const item = missing.get(row.hash)
+        if (item === undefined) continue
+        const [type, name, version] = item.facts
+        found.set(row.hash, { id: Number(row.id), hash: row.hash, isNew, hasInput: row.has_input, type, name, version })
+      }
+    }
+    const absent = (): Missing[] => [...missing.values()].filter(({ hash }) => !found.has(hash))
+    add(await this.query(tx, absent()), false)
+    if (absent().length === 0) return
+    add(await this.insert(tx, lines, absent()), true)
+    // What another transaction inserted meanwhile has committed by now: the insert waited for it.
+    if (absent().length > 0) add(await this.query(tx, absent()), false)
+  }
+
+  private query(tx: Transaction, wanted: readonly Missing[]): Promise<IdRow[]> {
+    return rows<IdRow>(
+      tx,
+      `select p.id, replace(p.hash::text, '-', '') as hash, exists (select from package_input i where i.package_id = p.id) as has_input
+         from package p where p.hash = any ($1::uuid[])`,
+      [plainArray(wanted.map(({ hash }) => hash))],
+    )
+  }
+
+  private insert(tx: Transaction, lines: Lines, absent: readonly Missing[]): Promise<IdRow[]> {
+    const items = absent
+      .map(({ hash, position }) => ({ hash, facts: spelledFacts(lines.text(position)) }))
+      .sort((one, other) => (one.hash < other.hash ? -1 : 1))
+    const column = (of: (facts: PackageFacts) => string | null): Buffer => textArray(items.map(({ facts }) => storedOrNull(of(facts))))
+    return rows<IdRow>(
       tx,
       `insert into package (hash, type, name, version, purl, distro, language, detail)
        select h, t, n, v, p, d, l, x::json from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) as u(h, t, n, v, p, d, l, x)
-       on conflict (hash) do nothing returning id, hash`,
+       on conflict (hash) do nothing returning id, replace(hash::text, '-', '') as hash, false as has_input`,
       [
-        plainArray(missing.map(([hash]) => hash)),
-        column((found) => found.type),
-        column((found) => found.name),
-        column((found) => found.version),
-        column((found) => found.purl),
-        column((found) => found.distro),
-        column((found) => found.language),
-        textArray(missing.map(([, found]) => JSON.stringify({ upstreams: found?.upstreams ?? [], cpes: found?.cpes ?? [] }))),
+        plainArray(items.map(({ hash }) => hash)),
+        column(([type]) => type),
+        column(([, name]) => name),
+        column(([, , version]) => version),
+        column(([, , , , , purl]) => purl),
+        column(([, , , distro]) => distro),
+        column(([, , , , language]) => language),
+        textArray(items.map(({ facts }) => detailOf(facts))),
       ],
     )
-    addIds(known, inserted)
-    // What another transaction inserted meanwhile has committed by now: the insert waited for it.
-    if (known.size < wanted.size)
-      addIds(
-        known,
-        await this.query(
-          tx,
-          missing.map(([hash]) => hash),
-        ),
-      )
-    return { ids: known, newIds: new Set(inserted.map(({ id }) => Number(id))) }
   }
 
-  private async load(tx: Transaction, hashes: readonly string[]): Promise<Map<string, number>> {
-    const known = new Map<string, number>()
-    if (hashes.length > 0) addIds(known, await this.query(tx, hashes))
-    return known
-  }
-
-  private query(tx: Transaction, hashes: readonly string[]): Promise<IdRow[]> {
-    return rows<IdRow>(tx, 'select id, hash from package where hash = any ($1::uuid[])', [plainArray(hashes)])
+  /** Stores what matchers read of the packages that lack it. An empty line says that nothing is known. */
+  private async storeInputs(tx: Transaction, inputs: Lines, hashes: readonly string[], found: Map<string, StoredPackage>): Promise<void> {
+    const lacking = new Map<number, { item: StoredPackage; input: Buffer }>()
+    for (const [position, hash] of hashes.entries()) {
+      const item = found.get(hash)
+      if (item === undefined || item.hasInput || lacking.has(item.id)) continue
+      const input = inputs.bytes(position)
+      if (input.byteLength > 0) lacking.set(item.id, { item, input })
+    }
+    if (lacking.size === 0) return
+    const items = [...lacking.values()].sort((one, other) => one.item.id - other.item.id)
+    await tx.query(
+      'insert into package_input (package_id, input) select p, i from unnest($1::int8[], $2::text[]) as t(p, i) on conflict (package_id) do nothing',
+      [plainArray(items.map(({ item }) => item.id)), textArray(items.map(({ input }) => input))],
+    )
+    for (const { item } of items) found.set(item.hash, { ...item, hasInput: true })
   }
 }
 
 interface IdRow {
   id: string
   hash: string
+  has_input: boolean
 }
 
-function addIds(known: Map<string, number>, found: readonly IdRow[]): void {
-  for (const row of found) known.set(row.hash, Number(row.id))
-}
+const factOf = ({ id, type, name, version, hasInput }: StoredPackage): KnownPackage => ({ id, type, name, version, hasInput })
 
 const storedOrNull = (text: string | null): string | null => (text === null ? null : storedText(text))
 
-/** Hash of the fields that matchers read. Computed here: a worker that could choose it could change another image's packages. */
-export function packageHash(found: ReportPackage): string {
-  const upstreams = found.upstreams.map(({ name, version }) => JSON.stringify([name, version])).sort()
-  return contentHash(
-    found.type,
-    found.name,
-    found.version,
-    found.distro,
-    found.language,
-    found.purl,
-    upstreams,
-    [...found.cpes].sort(),
-    found.matchKey,
-  )
+function neverStored(): never {
+  throw new PharosError('internal-error', 'A package was not stored.')
+}
+
+/**
+ * Facts that are not stored yet, checked: the hash of the line is the identity of the package, so the line must be their one
+ * spelling. Throws `report-invalid`.
+ */
+function spelledFacts(line: string): PackageFacts {
+  const facts = parseLine(PackageFacts, line, 'package')
+  const [type, name, version, distro, language, purl, upstreams, cpes, matchKey] = facts
+  const spelled: PackageFacts = [type, name, version, distro, language, purl, [...upstreams].sort(), [...cpes].sort(), matchKey]
+  if (JSON.stringify(spelled) !== line)
+    throw new PharosError('report-invalid', 'A package of the report is not spelled as the contract says.')
+  return facts
+}
+
+function detailOf([, , , , , , upstreams, cpes]: PackageFacts): string {
+  return JSON.stringify({ upstreams: upstreams.map((text) => upstreamOf(text)), cpes })
+}
+
+function upstreamOf(text: string): { name: string; version: string | null } {
+  const [name, version] = parseLine(Upstream, text, 'package')
+  return { name, version }
 }

@@ -7,11 +7,11 @@ import type {
   GenerationRef,
   ReportAnswer,
   ResolvedImage,
-  ScanReport,
   ScanResult,
 } from '@pharos/contracts'
 import type { VisibleRepositories } from '../access/repository-scope.js'
 import type { Transaction } from '../database/transaction.js'
+import type { ReceivedReport } from '../ingest/received-report.js'
 
 /** What came of storing a report. */
 export interface StoredReport {
@@ -40,7 +40,7 @@ export abstract class ScanStorage {
   /** Stores a report in the caller's transaction. */
   abstract store(
     tx: Transaction,
-    input: { report: ScanReport; run: { id: string; digest: string }; attempt: { id: string } },
+    input: { report: ReceivedReport; run: { id: string; digest: string }; attempt: { id: string } },
   ): Promise<StoredReport>
   /** The active database generation of each engine. */
   abstract activeGenerations(tx: Transaction): Promise<GenerationRef[]>

@@ -1,24 +1,35 @@
 import { Injectable } from '@nestjs/common'
-import { type EngineName, matchBody, matchContentHash, type ReportMatch } from '@pharos/contracts'
+import { type EngineName, FixState, MatchBody, PharosError } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { plainArray, textArray } from '../ingest/array-parameter.js'
+import { type Lines, parseLine } from '../ingest/received-report.js'
 import { engineCode, fixStateCode } from '../inventory/column-codes.js'
+import type { FactsOfTransaction, KnownMatches } from '../inventory/known-facts.js'
 
-/** A match of an engine: which package, which vulnerability, and what the engine said. */
-export interface WantedMatch {
+/** The matches of a package by an engine, as a report spells them. */
+export interface WantedMatches {
   readonly packageId: number
   /** The package was stored in this transaction: no match of it can be. */
   readonly isNewPackage: boolean
-  readonly vulnerabilityId: number
-  readonly match: ReportMatch
+  /** Of each line. */
+  readonly vulnerabilityIds: readonly number[]
+  /** A line each: `<fixState> <body>`. */
+  readonly lines: Lines
+  /** Of all lines. */
+  readonly hash: string
 }
 
 /** How a wanted match stands to the open one of its key. */
 type Standing = 'missing' | 'same' | 'replaced' | 'ended'
 
-interface Wanted extends WantedMatch {
-  readonly body: string
+interface Wanted {
+  readonly packageId: number
+  readonly isNewPackage: boolean
+  readonly vulnerabilityId: number
+  readonly fixState: number
+  /** JSON. */
+  readonly body: Buffer
   readonly contentHash: string
 }
 
@@ -34,21 +45,51 @@ const standings: Readonly<Record<string, Standing>> = { m: 'missing', s: 'same',
 @Injectable()
 export class MatchStore {
   /**
-   * Makes sure that the matches are stored as given, and returns their ids by `matchKey`. News of another database generation
-   * ends the open interval of a match and begins the next; news of the same generation replaces what is stored.
+   * Makes sure that the matches are stored as given, and returns them in the order of the groups. News of another database
+   * generation ends the open interval of a match and begins the next; news of the same generation replaces what is stored.
    */
   async ensure(
     tx: Transaction,
+    known: FactsOfTransaction,
     engine: EngineName,
     generationId: string | null,
-    matches: readonly WantedMatch[],
+    groups: readonly WantedMatches[],
+  ): Promise<KnownMatches[]> {
+    const ambiguous = ambiguousPackages(groups)
+    const keys = groups.map(({ packageId, hash }) => `${engine} ${packageId} ${hash}`)
+    const found = groups.map((group, position) => {
+      const fact = ambiguous.has(group.packageId) ? undefined : known.get('matches', keys[position] ?? '')
+      return fact !== undefined && isSame(fact.vulnerabilityIds, group.vulnerabilityIds) ? fact : null
+    })
+    const wanted = new Map<string, Wanted>()
+    for (const [position, group] of groups.entries()) {
+      if (found[position] === null) for (const item of wantedOf(group)) wanted.set(keyOf(item), item)
+    }
+    const ids = await this.ensureEach(tx, engine, generationId, [...wanted.values()])
+    return groups.map((group, position) => {
+      const fact = found[position]
+      if (fact) return fact
+      const items = group.vulnerabilityIds.map((vulnerabilityId) => wanted.get(matchKey(group.packageId, vulnerabilityId)))
+      const stored = {
+        vulnerabilityIds: group.vulnerabilityIds,
+        matchIds: items.map((item) => ids.get(keyOf(item)) ?? 0),
+        fixStates: items.map((item) => item?.fixState ?? 0),
+      }
+      if (!ambiguous.has(group.packageId)) known.addMatches(keys[position] ?? '', stored)
+      return stored
+    })
+  }
+
+  /** The ids of the matches by `matchKey`. */
+  private async ensureEach(
+    tx: Transaction,
+    engine: EngineName,
+    generationId: string | null,
+    unordered: readonly Wanted[],
   ): Promise<Map<string, number>> {
-    const unique = new Map(matches.map((item) => [matchKey(item.packageId, item.vulnerabilityId), item]))
-    if (unique.size === 0) return new Map()
-    const wanted = [...unique.values()]
-      .map(wantedOf)
-      .sort((one, other) => one.packageId - other.packageId || one.vulnerabilityId - other.vulnerabilityId)
     const ids = new Map<string, number>()
+    if (unordered.length === 0) return ids
+    const wanted = [...unordered].sort((one, other) => one.packageId - other.packageId || one.vulnerabilityId - other.vulnerabilityId)
     const former = wanted.filter((item) => !item.isNewPackage)
     const found = await this.load(tx, engine, generationId, former)
     const of = (standing: Standing): number[] => [...found.keys()].filter((position) => found[position]?.standing === standing)
@@ -118,7 +159,7 @@ export class MatchStore {
         generationId,
         plainArray(items.map(({ packageId }) => packageId)),
         plainArray(items.map(({ vulnerabilityId }) => vulnerabilityId)),
-        plainArray(items.map(({ match }) => fixStateCode(match.fixState))),
+        plainArray(items.map(({ fixState }) => fixState)),
         plainArray(items.map((item) => item.contentHash)),
         textArray(items.map(({ body }) => body)),
       ],
@@ -143,7 +184,7 @@ export class MatchStore {
       `update package_match m set fix_state = f, content_hash = c, body = b::json from unnest($1::int8[], $2::int2[], $3::uuid[], $4::text[]) as t(i, f, c, b) where m.id = t.i`,
       [
         ids,
-        plainArray(items.map(({ match }) => fixStateCode(match.fixState))),
+        plainArray(items.map(({ fixState }) => fixState)),
         plainArray(items.map((item) => item.contentHash)),
         textArray(items.map(({ body }) => body)),
       ],
@@ -151,13 +192,41 @@ export class MatchStore {
   }
 }
 
-function wantedOf(item: WantedMatch): Wanted {
-  return { ...item, body: matchBody(item.match), contentHash: matchContentHash(item.match) }
+/** Packages that stand at several places of an image and match otherwise in one than in another: the last one tells. */
+function ambiguousPackages(groups: readonly WantedMatches[]): Set<number> {
+  const first = new Map<number, WantedMatches>()
+  const ambiguous = new Set<number>()
+  for (const group of groups) {
+    const other = first.get(group.packageId)
+    if (other === undefined) first.set(group.packageId, group)
+    else if (other.hash !== group.hash || !isSame(other.vulnerabilityIds, group.vulnerabilityIds)) ambiguous.add(group.packageId)
+  }
+  // Two advisories of a report may turn out to be one record.
+  for (const { packageId, vulnerabilityIds } of groups)
+    if (new Set(vulnerabilityIds).size < vulnerabilityIds.length) ambiguous.add(packageId)
+  return ambiguous
 }
 
-const keyOf = (item: WantedMatch | undefined): string => (item === undefined ? '' : matchKey(item.packageId, item.vulnerabilityId))
+function isSame(one: readonly number[], other: readonly number[]): boolean {
+  return one.length === other.length && one.every((value, position) => value === other[position])
+}
+
+/** Lines that are not known, checked: their bytes are stored as they stand. Throws `report-invalid`. */
+function wantedOf({ packageId, isNewPackage, vulnerabilityIds, lines }: WantedMatches): Wanted[] {
+  return vulnerabilityIds.map((vulnerabilityId, position) => {
+    const bytes = lines.bytes(position)
+    const space = bytes.indexOf(' ')
+    const fixState = FixState.safeParse(bytes.toString('latin1', 0, Math.max(0, space)))
+    if (!fixState.success) throw new PharosError('report-invalid', 'A match of the report has no state of its fix.')
+    const body = bytes.subarray(space + 1)
+    parseLine(MatchBody, body.toString(), 'match')
+    return { packageId, isNewPackage, vulnerabilityId, fixState: fixStateCode(fixState.data), body, contentHash: lines.hash(position) }
+  })
+}
+
+const keyOf = (item: Wanted | undefined): string => (item === undefined ? '' : matchKey(item.packageId, item.vulnerabilityId))
 
 /** Key of a match within an engine. */
-export function matchKey(packageId: number, vulnerabilityId: number): string {
+function matchKey(packageId: number, vulnerabilityId: number): string {
   return `${packageId}/${vulnerabilityId}`
 }

@@ -16,6 +16,7 @@ import {
   type EngineCapability,
   type ReportAnswer as ReportAnswerType,
   ReportAnswer,
+  reportLines,
   ResolveDecision,
   type ResolvedImage,
   type ScanPhase,
@@ -106,11 +107,11 @@ export class ResultsClient implements OnApplicationShutdown {
   }
 
   async report(key: AttemptKey, report: ScanReport, signal: AbortSignal): Promise<ReportAnswerType> {
-    const body = await gzipAsync(JSON.stringify(report), { level: 1 })
+    const body = await gzipAsync(reportLines(report), { level: 1 })
     return this.client.request({
       ...this.attempt(key, 'POST', 'report'),
       body,
-      headers: { ...tokenOf(key), 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      headers: { ...tokenOf(key), 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' },
       schema: ReportAnswer,
       isIdempotent: true,
       signal,

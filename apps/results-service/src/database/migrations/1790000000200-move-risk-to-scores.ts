@@ -31,6 +31,28 @@ export class MoveRiskToScores1790000000200 implements MigrationInterface {
           alter table package_input alter column input set compression lz4;
         end if;
       end $$`)
+
+    // Of the findings that a whole result has shown: the same again changes nothing. null after a partial one.
+    await runner.query('alter table image_engine_result add column findings_hash uuid')
+
+    // Tells processes that keep shared facts in memory that one was changed or removed, see known-facts.ts. Only added to, so that
+    // nobody waits for it; the oldest rows go when nobody is busy with them.
+    await runner.query('create table fact_change (id bigint generated always as identity primary key)')
+    await runner.query(`
+      create function note_fact_change() returns trigger language plpgsql as $$
+      declare noted bigint;
+      begin
+        insert into fact_change default values returning id into noted;
+        if noted % 128 = 0 then
+          delete from fact_change where id in (select id from fact_change where id < noted - 256 for update skip locked);
+        end if;
+        return null;
+      end $$`)
+    for (const table of ['package', 'package_match', 'vulnerability', 'vulnerability_group', 'vulnerability_score']) {
+      await runner.query(
+        `create trigger note_change after update or delete or truncate on ${table} for each statement execute function note_fact_change()`,
+      )
+    }
   }
 
   down(): Promise<void> {

@@ -11,6 +11,7 @@ import { IssueStore } from '../../findings/issue-store.js'
 import { SummaryStore } from '../../findings/summary-store.js'
 import { EngineResultStore } from '../../images/engine-result-store.js'
 import { ImageStore } from '../../images/image-store.js'
+import { KnownFacts } from '../../inventory/known-facts.js'
 import { ImagePackageStore } from '../../packages/image-package-store.js'
 import { PackageStore } from '../../packages/package-store.js'
 import { MatchStore } from '../../vulnerabilities/match-store.js'
@@ -18,7 +19,9 @@ import { VexDecisionRules } from '../../vex/vex-decision-rules.js'
 import { VexMatchesRepository } from '../../vex/vex-matches.repository.js'
 import { VulnerabilityStore } from '../../vulnerabilities/vulnerability-store.js'
 import { WorkloadLinks } from '../../workloads/workload-links.js'
+import { receiveReport } from '../received-report.js'
 import { ReportImageStore } from '../report-image-store.js'
+import { ReportMatchStore } from '../report-match-store.js'
 import { ReportStore, type StoredReport } from '../report-store.js'
 
 /** The stores of the inventory on a database of their own. */
@@ -81,11 +84,11 @@ export async function createInventory(): Promise<InventoryHarness> {
   const events = new EventLog(results.database, { eventsWritten: () => undefined } as never)
   const reports = new ReportStore(
     new ReportImageStore(images, new PackageStore(), new ImagePackageStore(), new BaseImageStore()),
-    new VulnerabilityStore(),
-    new MatchStore(),
+    new ReportMatchStore(new VulnerabilityStore(), new MatchStore()),
     new FindingStore(summaries, new VexDecisionRules(new VexMatchesRepository(), new DecisionStore(summaries, events), summaries)),
     new IssueStore(),
     new EngineResultStore(),
+    new KnownFacts(),
     clock,
   )
   return {
@@ -97,7 +100,7 @@ export async function createInventory(): Promise<InventoryHarness> {
       await clock.advance(60_000)
       return results.database.inTransaction((tx) =>
         reports.store(tx, {
-          report,
+          report: receiveReport(report),
           run: { id: randomUUID(), digest: report.image.digest },
           attempt: { id: randomUUID() },
           activeGenerations,
