@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common'
 import { CONFIGURATION, HealthRegistry, httpHealth, ServiceClient, ServiceTokenSigner } from '@pharos/service-kit'
 import { AuthenticatorService } from './access/authenticator.service.js'
 import { PrincipalClient } from './access/principal.client.js'
+import { ChangeClient } from './changes/change.client.js'
+import { ChangeStreamService } from './changes/change-stream.service.js'
 import type { GatewayConfiguration } from './configuration.js'
 import { DocumentationController } from './documentation/documentation.controller.js'
 import { LimitsService } from './limits/limits.service.js'
@@ -42,6 +44,8 @@ import { TaskClient } from './scans/task.client.js'
     TaskWatchService,
     ScanStreamService,
     ScanSubmissionService,
+    ChangeClient,
+    ChangeStreamService,
     OwnRoutesService,
     RequestPipelineService,
   ],

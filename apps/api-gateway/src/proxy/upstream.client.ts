@@ -5,7 +5,7 @@ import { ServiceClient, type StreamedAnswer } from '@pharos/service-kit'
 import type { CheckedRequest } from '../routing/request-reader.js'
 
 /** Headers of a request that results-service needs to see. */
-const forwardedHeaders = ['idempotency-key', 'if-none-match', 'if-match', 'x-pharos-notification-authorization'] as const
+const forwardedHeaders = ['accept-encoding', 'idempotency-key', 'if-none-match', 'if-match', 'x-pharos-notification-authorization'] as const
 
 /** What is sent on for a caller. */
 export interface UpstreamRequest {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common'
-import { durationMs, PharosError, type SubmitScanQuery } from '@pharos/contracts'
+import { type ChangeStreamQuery, durationMs, PharosError, type SubmitScanQuery } from '@pharos/contracts'
 import type { FastifyReply } from 'fastify'
+import { ChangeStreamService } from '../changes/change-stream.service.js'
 import { ScanStreamService } from '../scans/scan-stream.service.js'
 import { ScanSubmissionService } from '../scans/scan-submission.service.js'
 import type { GatewayRequest } from './request-pipeline.service.js'
@@ -15,6 +16,7 @@ export class OwnRoutesService {
   constructor(
     private readonly submission: ScanSubmissionService,
     private readonly streams: ScanStreamService,
+    private readonly changes: ChangeStreamService,
   ) {}
 
   async answer(call: GatewayRequest, checked: CheckedRequest): Promise<void> {
@@ -25,6 +27,12 @@ export class OwnRoutesService {
         return send(call.reply, 200, principal)
       case 'streamScan':
         return this.streams.stream({ id: call.params['id'] ?? '', principal, reply: call.reply, signal: call.signal })
+      case 'streamChanges': {
+        const { cursor, filter } = checked.query as ChangeStreamQuery
+        const seen = call.request.headers['last-event-id']
+        const from = typeof seen === 'string' && seen !== '' ? seen : cursor
+        return this.changes.stream({ cursor: from, filter, principal, reply: call.reply, signal: call.signal })
+      }
       case 'submitScan': {
         const { wait } = checked.query as SubmitScanQuery
         const waitMs = wait === undefined ? 0 : durationMs(wait)

@@ -1,7 +1,7 @@
-import { Controller, Get, Req } from '@nestjs/common'
+import { Controller, Get, Res } from '@nestjs/common'
 import { type ChangePage, ChangesQuery, type Principal } from '@pharos/contracts'
 import { ForServices, ValidQuery } from '@pharos/service-kit'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { CurrentPrincipal } from '../access/current-principal.js'
 import { visibleRepositories } from '../access/repository-scope.js'
 import { ChangesService } from './changes.service.js'
@@ -16,10 +16,10 @@ export class ChangesController {
   read(
     @ValidQuery(ChangesQuery) query: ChangesQuery,
     @CurrentPrincipal() principal: Principal,
-    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ChangePage> {
     const hangUp = new AbortController()
-    request.raw.socket.once('close', () => hangUp.abort())
+    reply.raw.once('close', () => hangUp.abort())
     return this.changes.read(query, visibleRepositories(principal), hangUp.signal)
   }
 }
