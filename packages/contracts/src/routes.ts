@@ -7,6 +7,7 @@ import { registryRoutes } from './routes/registry-routes.js'
 import { rematchRoutes } from './routes/rematch-routes.js'
 import { retentionRoutes } from './routes/retention-routes.js'
 import { scanRoutes } from './routes/scan-routes.js'
+import { selectionRoutes } from './routes/selection-routes.js'
 import { systemRoutes } from './routes/system-routes.js'
 import { vexRoutes } from './routes/vex-routes.js'
 import { workloadRoutes } from './routes/workload-routes.js'
@@ -23,6 +24,7 @@ export const routes = [
   ...queryRoutes,
   ...historyRoutes,
   ...exportRoutes,
+  ...selectionRoutes,
   ...registryRoutes,
   ...rematchRoutes,
   ...retentionRoutes,

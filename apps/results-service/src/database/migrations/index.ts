@@ -12,6 +12,7 @@ import { CreateRematches1790000000210 } from './1790000000210-create-rematches.j
 import { ServeQueries1790000000220 } from './1790000000220-serve-queries.js'
 import { CreateWorkloads1790000000230 } from './1790000000230-create-workloads.js'
 import { ExtendHistory1790000000240 } from './1790000000240-extend-history.js'
+import { CreateSelections1790000000245 } from './1790000000245-create-selections.js'
 import { CreateDecisions1790000000250 } from './1790000000250-create-decisions.js'
 import { OrderDecisions1790000000260 } from './1790000000260-order-decisions.js'
 import { TrackUseOfImages1790000000280 } from './1790000000280-track-use-of-images.js'
@@ -33,6 +34,7 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   ServeQueries1790000000220,
   CreateWorkloads1790000000230,
   ExtendHistory1790000000240,
+  CreateSelections1790000000245,
   CreateDecisions1790000000250,
   OrderDecisions1790000000260,
   TrackUseOfImages1790000000280,
