@@ -1,6 +1,7 @@
 export * from './administration.js'
 export * from './decision.js'
 export * from './export.js'
+export * from './base-image.js'
 export * from './finding-detail.js'
 export * from './finding.js'
 export * from './history.js'

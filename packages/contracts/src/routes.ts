@@ -1,6 +1,7 @@
 import { decisionRoutes } from './routes/decision-routes.js'
 import { exportRoutes } from './routes/export-routes.js'
 import { historyRoutes } from './routes/history-routes.js'
+import { baseImageRoutes } from './routes/base-image-routes.js'
 import { imageRoutes } from './routes/image-routes.js'
 import { queryRoutes } from './routes/query-routes.js'
 import { registryRoutes } from './routes/registry-routes.js'
@@ -19,6 +20,7 @@ export type { HttpMethod, RouteDefinition } from './routes/route-definition.js'
 export const routes = [
   ...scanRoutes,
   ...imageRoutes,
+  ...baseImageRoutes,
   ...decisionRoutes,
   ...vexRoutes,
   ...queryRoutes,

@@ -1,6 +1,9 @@
 import { Global, Module } from '@nestjs/common'
 import { AuditLog } from '../audit/audit-log.js'
 import { BaseImageStore } from '../base-images/base-image-store.js'
+import { BaseImagesController } from '../base-images/base-images.controller.js'
+import { BaseImagesRepository } from '../base-images/base-images.repository.js'
+import { BaseImagesService } from '../base-images/base-images.service.js'
 import { CatalogueStore } from '../catalogues/catalogue-store.js'
 import { PostgresSbomStorageStrategy } from '../catalogues/postgres-sbom-storage-strategy.js'
 import { SBOM_STORAGE } from '../catalogues/sbom-storage-strategy.js'
@@ -83,6 +86,8 @@ const stores = [
   WorkloadLinks,
 ]
 const reads = [
+  BaseImagesRepository,
+  BaseImagesService,
   ContextsService,
   FindingFacetsRepository,
   FindingFacetsService,
@@ -116,6 +121,7 @@ const reads = [
 @Module({
   imports: [TaskLedgerModule],
   controllers: [
+    BaseImagesController,
     ContextsController,
     DatabasesController,
     FindingFacetsController,
