@@ -276,7 +276,7 @@ describe.skipIf(!hasCommands)('trivy databases', () => {
 })
 
 const trivy = await locateTool(toolDefinitions.trivy, {
-  searchPath: '/usr/local/bin:/usr/bin:/bin',
+  searchPath: process.env.PATH ?? '',
   toolsDirectory: '/nonexistent',
   workDirectory: '/',
 })
