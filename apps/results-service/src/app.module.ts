@@ -16,6 +16,7 @@ import { QueryModule } from './query/query.module.js'
 import { QueuesModule } from './queues/queues.module.js'
 import { RematchesModule } from './rematches/rematches.module.js'
 import { SchedulesModule } from './schedules/schedules.module.js'
+import { SelectionsModule } from './selections/selections.module.js'
 import { SystemModule } from './system/system.module.js'
 import { TasksModule } from './tasks/tasks.module.js'
 import { UpkeepModule } from './upkeep/upkeep.module.js'
@@ -42,6 +43,7 @@ export class AppModule {
         HistoryModule,
         ExportsModule,
         ChangesModule,
+        SelectionsModule,
         TasksModule,
         AttemptsModule,
         QueuesModule,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common'
 import { type Clock, InjectClock, PharosLogger } from '@pharos/service-kit'
 
@@ -18,7 +19,10 @@ export class RepeatingWork implements BeforeApplicationShutdown {
   constructor(
     @InjectClock() private readonly clock: Clock,
     private readonly logger: PharosLogger,
-  ) {}
+  ) {
+    // Each loop listens while it sleeps: there are as many listeners as loops, and none is left behind.
+    setMaxListeners(0, this.abort.signal)
+  }
 
   start(item: RepeatingWorkItem): void {
     this.loops.push(this.loop(item))
