@@ -129,13 +129,14 @@ export class GatewayApi {
     const { id } = await this.call('POST', `/databases:import?${query}`, DatabaseGeneration, {
       raw: { content: archive, type: 'application/octet-stream' },
     })
-    return this.database(({ id: other, state }) => other === id && !['uploading', 'candidate'].includes(state))
+    const { engine } = Object.fromEntries(new URLSearchParams(query))
+    return this.database(({ id: other, state }) => other === id && !['uploading', 'candidate'].includes(state), engine)
   }
 
   /** The first generation that is as wanted, once there is one. */
-  database(isRight: (generation: DatabaseGeneration) => boolean): Promise<DatabaseGeneration> {
+  database(isRight: (generation: DatabaseGeneration) => boolean, engine = 'grype'): Promise<DatabaseGeneration> {
     return pollUntil(
-      async () => (await this.call('GET', '/databases?engine=grype&limit=100', DatabaseGenerationPage)).items.find(isRight),
+      async () => (await this.call('GET', `/databases?engine=${engine}&limit=100`, DatabaseGenerationPage)).items.find(isRight),
       { timeoutMs: endTimeoutMs, intervalMs: 200, what: 'the wanted database generation' },
     )
   }
