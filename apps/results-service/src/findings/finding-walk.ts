@@ -1,6 +1,6 @@
 import type { ListFindingsQuery } from '@pharos/contracts'
 import { behind, type OrderColumn, orderBy, type WalkPosition } from '../query/walkable-page.js'
-import { type FindingSelection, findingSource } from './finding-selection.js'
+import type { FindingSelection } from './finding-selection.js'
 
 /** Orders without their direction. */
 type FindingOrder = 'risk' | 'severity' | 'epss' | 'firstSeen' | 'package' | 'vulnerability'
@@ -64,7 +64,7 @@ export function chooseFindings(
   const { order, isReversed } = sortOf(sort)
   const isAgainst = isReversed !== (position?.isBackward === true)
   if (order === 'risk' || order === 'epss' || order === 'severity') {
-    return selection.images === null
+    return selection.source === null
       ? walkVulnerabilities(selection, order, isAgainst, position, limit)
       : sortFindings(
           selection,
@@ -107,7 +107,7 @@ function sortFindings(
 ): string {
   const { parameters, condition } = selection
   const [key] = columns
-  const source = findingSource(selection)
+  const source = selection.source ?? 'finding f'
   const after = position === null ? 'true' : behind(columns, isReversed, position.values, parameters)
   // A moment goes as text: a Date would cut its microseconds.
   const sortKey = key?.type === 'timestamptz' ? `${key.sql}::text` : key?.sql

@@ -194,8 +194,13 @@ function fits({ operator, values }: FilterComparison, severity: Severity): boole
 /** Fields that a finding has and a match has not. */
 function findingOnlyCondition(context: ConditionContext, comparison: FilterComparison): SqlCondition {
   switch (comparison.field) {
-    case 'state':
-      return textCondition(context, comparison, (alias) => `(case when ${alias}.is_open then 'open' else 'gone' end)`)
+    case 'state': {
+      const states = [true, false].filter(
+        (isOpen) => comparison.values.includes(isOpen ? 'open' : 'gone') === (comparison.operator !== '!='),
+      )
+      if (states.length !== 1) return () => String(states.length === 2)
+      return (alias) => (states[0] === true ? `${alias}.is_open` : `not ${alias}.is_open`)
+    }
     case 'suppressed':
       return valueCondition(context, comparison, (alias) => `${alias}.is_suppressed`, 'bool')
     case 'status':
@@ -262,7 +267,7 @@ const indexedNameLength = 100
 
 /** What the index of names (cut, since a name may be of any length) can serve, in front of the exact condition. */
 function indexedName({ parameters }: ConditionContext, { operator, values }: FilterComparison): SqlCondition {
-  const cut = (value: unknown) => [...storedText(String(value))].slice(0, indexedNameLength).join('')
+  const cut = (value: unknown) => Array.from(storedText(String(value))).slice(0, indexedNameLength).join('')
   if (operator === '!=') return () => ''
   if (operator === '~') {
     const glob = String(values[0])

@@ -32,6 +32,8 @@ import { SqlParameters } from './sql-parameters.js'
 export interface CompiledFilter {
   /** About a row of the resource's table: finding, image, package or workload. */
   readonly condition: SqlCondition
+  /** The condition without what it says of images: for rows of images that are known to fit that. */
+  readonly withinImages: SqlCondition
   /** What the vulnerability of each fitting finding fits, of a row with its vulnerability_id: a walk leaves out all others. */
   readonly vulnerabilityCondition: SqlCondition
   /** The only vulnerabilities and packages whose findings can fit, where these are few. */
@@ -82,7 +84,8 @@ export class FilterCompiler {
     scope: VisibleRepositories,
   ): Promise<CompiledFilter> {
     const filter = effectiveFilter(ast, resource)
-    if (filter === null) return { condition: every([]), vulnerabilityCondition: every([]), vulnerabilityIds: null, packageIds: null }
+    if (filter === null)
+      return { condition: every([]), withinImages: every([]), vulnerabilityCondition: every([]), vulnerabilityIds: null, packageIds: null }
     const compilation = this.begin(resource, parameters, scope)
     const groups = groupsOf(conjuncts(filter))
     const findings = groups.get('finding') ?? []
@@ -90,6 +93,7 @@ export class FilterCompiler {
     const named = findings.find(({ field, operator }) => field === 'vulnerability' && (operator === '=' || operator === 'in'))
     return {
       condition: await this.node(filter, compilation),
+      withinImages: await this.withinImages(conjuncts(filter), compilation),
       vulnerabilityCondition: every(findings.flatMap((comparison) => impliedOfVulnerability(compilation, comparison))),
       vulnerabilityIds: named === undefined ? null : await this.sets.vulnerabilities(named),
       packageIds: packageSet?.ids ?? null,
@@ -116,6 +120,11 @@ export class FilterCompiler {
 
   private begin(resource: FilterResource, parameters: SqlParameters, scope: VisibleRepositories): Compilation {
     return { resource, parameters, nowMs: this.clock.now().getTime(), scope: parameters.add(scope, 'text[]'), packageSets: new Map() }
+  }
+
+  private async withinImages(operands: readonly FilterNode[], compilation: Compilation): Promise<SqlCondition> {
+    const rest = operands.filter((node) => node.kind !== 'comparison' || !imageEntities.has(filterField(node.field).entity))
+    return rest.length === 0 ? every([]) : this.node(joinFilters('and', rest), compilation)
   }
 
   private async packageSet(comparisons: readonly FilterComparison[], { packageSets }: Compilation): Promise<PackageSet | null> {

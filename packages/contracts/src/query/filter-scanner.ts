@@ -14,6 +14,7 @@ export class FilterSyntaxError extends Error {
   }
 }
 
+/** A name or value, and where it begins. */
 export interface FilterWord {
   readonly text: string
   readonly position: number

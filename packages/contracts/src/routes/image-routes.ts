@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { FindingPage, ListFindingsQuery, MisconfigurationFindingPage, SecretFindingPage, VulnerabilityDetail } from '../finding.js'
+import { FindingPage, ListFindingsQuery, MisconfigurationFindingPage, SecretFindingPage } from '../finding.js'
 import { ImageContextPage, ImageDetail, ImagePackagePage, ImagePage, ListImagesQuery, ListPackagesQuery, SbomQuery } from '../image.js'
 import { Digest, PageQuery } from '../primitives.js'
+import { VulnerabilityDetail } from '../vulnerability.js'
 import type { RouteDefinition } from './route-definition.js'
 
 const digest = { digest: Digest }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { FindingPage, QueryFindings, VulnerabilityImagePage } from '../finding.js'
+import { FindingPage, QueryFindings } from '../finding.js'
 import { FleetPackagePage, QueryPackages } from '../image.js'
 import { FacetsAnswer, FacetsQuery, FieldValues, FieldValuesQuery } from '../query/facets.js'
 import { FleetWorkloadPage, QueryWorkloads } from '../query/fleet-workload.js'
 import { FilteredPageQuery } from '../query/query-page.js'
+import { VulnerabilityImagePage } from '../vulnerability.js'
 import type { RouteDefinition } from './route-definition.js'
 
 /** Questions to the whole fleet. */

@@ -1,0 +1,40 @@
+import type { Clock } from '@pharos/service-kit'
+import type { Database } from '../../database/transaction.js'
+import { FindingFacetsRepository } from '../../findings/finding-facets.repository.js'
+import { FindingFacetsService } from '../../findings/finding-facets.service.js'
+import { FindingSelections } from '../../findings/finding-selection.js'
+import { FindingsRepository } from '../../findings/findings.repository.js'
+import { FindingsService } from '../../findings/findings.service.js'
+import { ImageListService } from '../../images/image-list.service.js'
+import { ImageLocator } from '../../images/image-locator.js'
+import { ImageVerdicts } from '../../images/image-verdicts.js'
+import { ImagesRepository } from '../../images/images.repository.js'
+import { FleetPackagesRepository } from '../../packages/fleet-packages.repository.js'
+import { FleetPackagesService } from '../../packages/fleet-packages.service.js'
+import { FilterCompiler } from '../../query/filter-compiler.js'
+import { FilterSets } from '../../query/filter-sets.js'
+import { VulnerabilitiesRepository } from '../../vulnerabilities/vulnerabilities.repository.js'
+import { VulnerabilityImagesService } from '../../vulnerabilities/vulnerability-images.service.js'
+import { FleetWorkloadsRepository } from '../../workloads/fleet-workloads.repository.js'
+import { FleetWorkloadsService } from '../../workloads/fleet-workloads.service.js'
+
+/** Databases older than this are stale, in tests. */
+export const databaseMaxAgeMs = 120 * 3_600_000
+
+/** The services that answer questions to the whole fleet. */
+export function createQueries(database: Database, clock: Clock) {
+  const compiler = new FilterCompiler(new FilterSets(database, clock), database, clock)
+  const selections = new FindingSelections(compiler, database)
+  const findings = new FindingsRepository(database)
+  const verdicts = new ImageVerdicts({ scans: { databaseMaxAgeMs } } as never, clock)
+  return {
+    verdicts,
+    findingsRepository: findings,
+    findings: new FindingsService(findings, selections, new ImageLocator(database)),
+    images: new ImageListService(new ImagesRepository(database), compiler, verdicts),
+    packages: new FleetPackagesService(new FleetPackagesRepository(database), compiler),
+    workloads: new FleetWorkloadsService(new FleetWorkloadsRepository(database), compiler),
+    facets: new FindingFacetsService(new FindingFacetsRepository(database), selections),
+    vulnerableImages: new VulnerabilityImagesService(new VulnerabilitiesRepository(database), compiler),
+  }
+}
