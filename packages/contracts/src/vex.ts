@@ -149,8 +149,12 @@ export type VexConflictPage = z.infer<typeof VexConflictPage>
 
 export const ImageVexQuery = defineSchema(
   'ImageVexQuery',
-  z.object({ format: VexFormat.default('openvex').describe('Format of the document') }),
-  { format: 'csaf' },
+  z.object({
+    format: VexFormat.default('openvex').describe('Format of the document'),
+    author: z.string().min(1).max(200).default('Pharos').describe('Who speaks: the author or publisher of the document'),
+    namespace: z.url().max(500).default('https://pharos.dev').describe("URL of the author's namespace, for ids and for CSAF's publisher"),
+  }),
+  { format: 'csaf', author: 'Example Security Team', namespace: 'https://example.org' },
 )
 export type ImageVexQuery = z.infer<typeof ImageVexQuery>
 

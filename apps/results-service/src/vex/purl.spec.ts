@@ -37,9 +37,7 @@ describe('parsePurl', () => {
   })
 })
 
-const word = fc
-  .string({ minLength: 1, maxLength: 6 })
-  .filter((text) => /^[^/]+$/.test(text.trim()) && text.trim() === text)
+const word = fc.string({ minLength: 1, maxLength: 6 }).filter((text) => /^[^/]+$/.test(text.trim()) && text.trim() === text)
 const purl: fc.Arbitrary<Purl> = fc.record({
   type: fc.constantFrom('maven', 'gem', 'rpm', 'cargo'),
   namespace: fc.option(word, { nil: '' }),

@@ -2,6 +2,7 @@ import { Module, type OnApplicationBootstrap } from '@nestjs/common'
 import { InjectConfiguration } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
 import { SummaryStore } from '../findings/summary-store.js'
+import { ImageLocator } from '../images/image-locator.js'
 import { RepeatingWork } from '../upkeep/repeating-work.js'
 import { VexApplicationRepository } from './vex-application.repository.js'
 import { VexApplicationService } from './vex-application.service.js'
@@ -10,13 +11,17 @@ import { VexConflictsService } from './vex-conflicts.service.js'
 import { VexDocumentsController } from './vex-documents.controller.js'
 import { VexDocumentsRepository } from './vex-documents.repository.js'
 import { VexDocumentsService } from './vex-documents.service.js'
+import { VexExportsController } from './vex-exports.controller.js'
+import { VexExportsRepository } from './vex-exports.repository.js'
+import { VexExportsService } from './vex-exports.service.js'
 import { VexTrustRepository } from './vex-trust.repository.js'
 import { VexTrustService } from './vex-trust.service.js'
 
 /** VEX documents in and out. */
 @Module({
-  controllers: [VexDocumentsController],
+  controllers: [VexDocumentsController, VexExportsController],
   providers: [
+    ImageLocator,
     SummaryStore,
     VexApplicationRepository,
     VexApplicationService,
@@ -24,6 +29,8 @@ import { VexTrustService } from './vex-trust.service.js'
     VexConflictsService,
     VexDocumentsRepository,
     VexDocumentsService,
+    VexExportsRepository,
+    VexExportsService,
     VexTrustRepository,
     VexTrustService,
   ],

@@ -92,7 +92,6 @@ const responses: Readonly<Record<string, DecisionResponse>> = {
   workaround: 'workaround_available',
   mitigation: 'workaround_available',
   no_fix_planned: 'will_not_fix',
-  none_available: 'can_not_fix',
 }
 
 /** Reads a CSAF document: a statement for each product and vulnerability, those that say the same together. */

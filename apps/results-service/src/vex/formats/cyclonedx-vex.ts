@@ -15,6 +15,7 @@ const id = z.string().min(1).max(2048)
 const Time = z.iso.datetime({ offset: true })
 
 interface Component {
+  type?: string | undefined
   'bom-ref'?: string | undefined
   name?: string | undefined
   version?: string | undefined
@@ -23,6 +24,7 @@ interface Component {
   components?: Component[] | undefined
 }
 const Component: z.ZodType<Component> = z.object({
+  type: z.string().optional(),
   'bom-ref': id.optional(),
   name: id.optional(),
   version: z.string().max(2048).optional(),
@@ -163,27 +165,34 @@ function withVersion(purl: string, version: string): string {
 
 /** What the references of a document's vulnerabilities mean. */
 class ProductIndex {
-  private readonly byRef = new Map<string, Component>()
+  private readonly byRef = new Map<string, { component: Component; subject: Component | undefined }>()
   private readonly main: Component | undefined
 
   constructor({ metadata, components }: CycloneDxVexDocument) {
     this.main = metadata?.component
-    const add = (component: Component): void => {
-      if (component['bom-ref'] !== undefined) this.byRef.set(component['bom-ref'], component)
-      for (const part of component.components ?? []) add(part)
+    // Components of an image stand in it; all others in what the document is about.
+    const add = (component: Component, subject: Component | undefined): void => {
+      if (component['bom-ref'] !== undefined) this.byRef.set(component['bom-ref'], { component, subject })
+      for (const part of component.components ?? []) add(part, component.type === 'container' ? component : subject)
     }
-    for (const component of components ?? []) add(component)
-    if (this.main !== undefined) add(this.main)
+    for (const component of components ?? []) add(component, component.type === 'container' ? undefined : this.main)
+    if (this.main !== undefined) {
+      add({ ...this.main, components: [] }, undefined)
+      for (const part of this.main.components ?? []) add(part, this.main)
+    }
   }
 
-  /** The component itself as a product, or as a component in the document's subject. A reference may be a purl, and a link into another document may end in one. */
+  /**
+   * The component itself as a product, or as a component in what it stands in. A reference may be a purl, and a link into another document
+   * may end in one.
+   */
   find(ref: string): StatementProduct | null {
     const known = this.byRef.get(ref)
-    const ids = known === undefined ? purlOf(ref) : idsOf(known)
+    const ids = known === undefined ? purlOf(ref) : idsOf(known.component)
     if (ids.length === 0) return null
-    if (known !== undefined && known === this.main) return { ids, subcomponents: [] }
-    const subject = this.main === undefined ? [] : idsOf(this.main)
-    return subject.length === 0 ? { ids, subcomponents: [] } : { ids: subject, subcomponents: ids }
+    const subject = known === undefined ? this.main : known.subject
+    const products = subject === undefined ? [] : idsOf(subject)
+    return products.length === 0 ? { ids, subcomponents: [] } : { ids: products, subcomponents: ids }
   }
 }
 
