@@ -80,6 +80,11 @@ export class EngineResultStore {
     )
   }
 
+  /** The packages of an image are others than those that its results are of. */
+  async forgetGeneration(tx: Transaction, imageId: number): Promise<void> {
+    await tx.query('update image_engine_result set generation_id = null where image_id = $1', [imageId])
+  }
+
   /** Notes that an engine failed. A former good result stays as it is, with its age. */
   async storeFailed(tx: Transaction, imageId: number, outcome: EngineOutcome, at: Date): Promise<void> {
     await tx.query(

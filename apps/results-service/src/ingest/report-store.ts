@@ -74,6 +74,8 @@ export class ReportStore {
     const packages = await this.images.storePackages(tx, image, known, report, occurrencesOf, at)
     if (header.engines.some((engine) => isOfFormerGeneration(engine, activeGenerations))) {
       await this.images.storeImage(tx, image.id, header, packages, null)
+      // Its findings are those of other packages: no re-match may take them for a result of its database.
+      if (packages.hasChanged) await this.results.forgetGeneration(tx, image.id)
       return { outcomes: [], state: 'partial', events: [], outcome: 'catalogue-only' }
     }
     const good = report.engines.filter(isGood)
