@@ -9,7 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findingKeys, rawFindingKeys } from './__tests__/finding-keys.js'
 import { scratchDirectory } from './__tests__/fake-program.js'
 import {
+  builtInCanary,
   type Cataloguer,
+  checkCanary,
   EngineClient,
   engineCataloguerIdentity,
   EngineScanner,
@@ -189,6 +191,17 @@ describe.skipIf(!hasEngine)('the scan engine', () => {
     const [known, ...unknown] = await matcher.describe(names, databaseDirectory, { limits, signal })
     expect(known).toMatchObject({ nativeId: 'CVE-2023-4911', canonicalId: 'CVE-2023-4911', kev: { ransomware: false } })
     expect(unknown).toEqual([null, null])
+  })
+
+  it('tries a database on its canary: a sample database has to know what it holds', async () => {
+    const matcher = unitMatcher(await startEngine())
+    // Debian, Alpine, npm, Python, Go and Java; the sample facts have no Ubuntu and no CPEs.
+    expect(await checkCanary(matcher, databaseDirectory, { limits, signal })).toEqual({ passed: true, missing: [], requiredCount: 6 })
+    const asked = await checkCanary(matcher, databaseDirectory, { limits, signal, canary: builtInCanary })
+    expect(asked.missing.map(({ package: name, vulnerability }) => [name, vulnerability])).toEqual([
+      ['libc6', 'CVE-2023-4911'],
+      ['log4j by CPE', 'CVE-2021-44228'],
+    ])
   })
 
   it('says which unit it cannot read, and matches the others', async () => {

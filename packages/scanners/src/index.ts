@@ -1,3 +1,4 @@
+export * from './canary/index.js'
 export * from './engine/index.js'
 export * from './grype/index.js'
 export { Catalogue, type CataloguedDistro } from './model/catalogue.js'

@@ -94,6 +94,24 @@ func loadIndex(reader v6.Reader) (*index, error) {
 	return made, nil
 }
 
+// loadByCPE reads the whole table: it has no index by vulnerability.
+func loadByCPE(reader v6.Reader) (map[v6.ID]struct{}, error) {
+	db, err := databaseOf(reader)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[v6.ID]struct{}{}
+	err = eachRow(db, `SELECT DISTINCT vulnerability_id FROM affected_cpe_handles`, func(rows *sql.Rows) error {
+		var id v6.ID
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		ids[id] = struct{}{}
+		return nil
+	})
+	return ids, err
+}
+
 func eachRow(db *sql.DB, query string, scan func(*sql.Rows) error, args ...any) (err error) {
 	rows, err := db.Query(query, args...)
 	if err != nil {

@@ -7,6 +7,7 @@ package lookup
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	v6 "github.com/anchore/grype/grype/db/v6"
@@ -28,6 +29,8 @@ type Lookup struct {
 	Reader v6.Reader
 	index  *index
 	known  *memo[[]vulnerability.Vulnerability]
+	// byCPE are the records that affect anything by its CPE; read when first asked for.
+	byCPE func() (map[v6.ID]struct{}, error)
 }
 
 // New reads the database's names. The reader stays the caller's to close. Its errors have the code database-damaged.
@@ -40,7 +43,15 @@ func New(inner v6.Reader) (*Lookup, error) {
 	return &Lookup{
 		Provider: v6.NewVulnerabilityProvider(wrapped), Reader: wrapped, index: made,
 		known: newMemo[[]vulnerability.Vulnerability](rememberedVulnerabilities),
+		byCPE: sync.OnceValues(func() (map[v6.ID]struct{}, error) { return loadByCPE(inner) }),
 	}, nil
+}
+
+// AffectsByCPE says whether a vulnerability record affects anything by its CPE.
+func (l *Lookup) AffectsByCPE(id v6.ID) (bool, error) {
+	known, err := l.byCPE()
+	_, ok := known[id]
+	return ok, err
 }
 
 // Session searches for one package at a time and remembers what went wrong: most of Grype's matchers log an error of the database and go on

@@ -56,8 +56,14 @@ func (r *records) namedBy(batch []asked) ([]*chosenRecord, error) {
 	for i, one := range batch {
 		for _, handle := range byName[strings.ToLower(one.NativeID)] {
 			if handle.Provider != nil && one.Namespace == v6.MimicV5Namespace(handle, nil) {
-				chosen[i] = &chosenRecord{handle: handle}
-				break
+				isAffecting, err := r.open.AffectsByCPE(handle.ID)
+				if err != nil {
+					return nil, err
+				}
+				if isAffecting {
+					chosen[i] = &chosenRecord{handle: handle}
+					break
+				}
 			}
 			at := slices.IndexFunc(uses[handle.ID], func(u use) bool { return namespaceOf(handle, u, systems) == one.Namespace })
 			if at >= 0 {
