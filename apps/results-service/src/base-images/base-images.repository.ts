@@ -51,7 +51,7 @@ const referencesOf = (scope: number): string => `coalesce((select json_agg(x.nam
  * SQL expression: diff id of the layer of an occurrence's first place; null where none is known. PostgreSQL cannot take a JSON
  * apart that holds an escaped NUL or half a character, which paths in images do: such a one has no layer here.
  */
-export function layerOfOccurrence(detail: string): string {
+function layerOfOccurrence(detail: string): string {
   return String.raw`case when ${detail}::text !~* '\\u(0000|d[89a-f])' then ${detail} -> 'locations' -> 0 ->> 'layer' end`
 }
 

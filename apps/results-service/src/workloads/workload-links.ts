@@ -21,9 +21,4 @@ export class WorkloadLinks {
       [digest, configDigest],
     )
   }
-
-  /** Takes an image that is removed away from its workloads: they run it still, and it is unknown again. */
-  unlink(tx: Transaction, imageIds: readonly number[]): Promise<number> {
-    return affected(tx, 'update workload set image_id = null where image_id = any ($1::int8[])', [imageIds])
-  }
 }
