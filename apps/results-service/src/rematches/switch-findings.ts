@@ -88,12 +88,13 @@ export class SwitchFindings {
        select case when h.id is null then 'new' when not h.is_open then 'reopened' else 'changed' end as kind,
               h.id, s.image_id, s.occurrence, s.group_id, s.scanned_at, ${tuple('s')},
               h.severity as before_severity, h.fix_state as before_fix_state, h.is_kev as before_is_kev,
-              h.id is null or not h.is_open or (h.severity, h.fix_state, h.is_kev) is distinct from (s.severity, s.fix_state, s.is_kev) as is_news
+              h.id is null or not h.is_open or (h.severity, h.fix_state, h.is_kev) is distinct from (s.severity, s.fix_state, s.is_kev) as is_news,
+              h.package_id as before_package_id
          from switch_spot s left join switch_held h on h.image_id = s.image_id and h.occurrence = s.occurrence and h.group_id = s.group_id and h.rank = 1
         where s.match_id is not null and (h.id is null or not h.is_open or (${tuple('h')}) is distinct from (${tuple('s')}))
        union all
        select case when h.rank = 1 then 'gone' else 'duplicate' end, h.id, h.image_id, h.occurrence, h.group_id, h.scanned_at, ${tuple('h')},
-              h.severity, h.fix_state, h.is_kev, true
+              h.severity, h.fix_state, h.is_kev, true, h.package_id
          from switch_held h join switch_spot s on s.image_id = h.image_id and s.occurrence = h.occurrence and s.group_id = h.group_id
         where h.is_open and (h.rank > 1 or s.match_id is null)`,
     )
@@ -169,11 +170,11 @@ export class SwitchFindings {
     const stood = `kind <> 'new'`
     const only = (condition: string, column: string): string => `case when ${condition} then ${column} end`
     await tx.query(
-      `insert into finding_event (image_id, run_id, at, generation_id, finding_id, kind, cause, before_severity, before_fix_state, before_is_kev, severity, fix_state, is_kev)
+      `insert into finding_event (image_id, run_id, at, generation_id, finding_id, kind, cause, before_severity, before_fix_state, before_is_kev, severity, fix_state, is_kev, before_package_id)
        select image_id, $1, $2, $3, id, case when kind in ('new', 'reopened') then 'appeared' when kind in ('changed', 'crossed') then 'changed' else 'gone' end,
               case kind when 'duplicate' then 'alias' else 'database' end,
               ${only(stood, 'before_severity')}, ${only(stood, 'before_fix_state')}, ${only(stood, 'before_is_kev')},
-              ${only(stands, 'severity')}, ${only(stands, 'fix_state')}, ${only(stands, 'is_kev')}
+              ${only(stands, 'severity')}, ${only(stands, 'fix_state')}, ${only(stands, 'is_kev')}, before_package_id
          from switch_change where is_news order by image_id, id`,
       [input.rematchId, input.at, input.generationId],
     )
