@@ -105,13 +105,21 @@ export function operatorsOfField({ type }: Pick<FilterField, 'type'>): readonly 
   return operatorsOf[type]
 }
 
+/** Other words that people use for a field; the canonical text has the field's own name. */
+const synonyms: ReadonlyMap<string, FilterFieldName> = new Map([
+  ['digest', 'image'],
+  ['cve', 'vulnerability'],
+  ['package', 'package.name'],
+])
+
 const byName: ReadonlyMap<string, FilterField & { name: FilterFieldName }> = new Map(
   filterFields.map((one) => [one.name.toLowerCase(), one]),
 )
 
 /** The field of a name, whatever the case of its letters; undefined for none of this list. */
 export function findFilterField(name: string, resource: FilterResource): (FilterField & { name: FilterFieldName }) | undefined {
-  const found = byName.get(name.toLowerCase())
+  const given = name.toLowerCase()
+  const found = byName.get(synonyms.get(given)?.toLowerCase() ?? given)
   return found?.resources.includes(resource) === true ? found : undefined
 }
 

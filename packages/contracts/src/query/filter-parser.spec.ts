@@ -22,6 +22,7 @@ describe('a filter', () => {
     ['firstSeen > -7d', compare('firstSeen', '>', '-7d')],
     ['vulnerability in (CVE-2023-4911, "GHSA-1")', compare('vulnerability', 'in', 'CVE-2023-4911', 'GHSA-1')],
     [`image = ${digest}`, compare('image', '=', digest)],
+    [`digest = ${digest} and CVE = CVE-1`, joinFilters('and', [compare('image', '=', digest), compare('vulnerability', '=', 'CVE-1')])],
     [`package.name = 'a "b" \\'c\\' \\\\'`, compare('package.name', '=', `a "b" 'c' \\`)],
     [
       'severity = low or severity = high and kev = true',
@@ -45,6 +46,7 @@ describe('a filter', () => {
     ['severity >= worst', 12, 'one of unknown, negligible, low, medium, high, critical'],
     ['colour = red', 0, 'a field of findings: vulnerability'],
     ['critical > 0', 0, 'a field of findings'],
+    ['constructor = 1', 0, 'a field of findings'],
     ['kev = 1', 6, 'true or false'],
     ['risk > much', 7, 'a number'],
     ['firstSeen > yesterday', 12, 'a time'],
