@@ -1,6 +1,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { exampleOf, Finding, ImageDetail, ImageSummary, problemType, ScanResult, ScanTask, SystemStatus } from '@pharos/contracts'
+import {
+  exampleOf,
+  FacetsAnswer,
+  Finding,
+  FindingPage,
+  FleetPackagePage,
+  ImageDetail,
+  ImageSummary,
+  ImageVerdict,
+  problemType,
+  ScanResult,
+  ScanTask,
+  SystemStatus,
+  VulnerabilityDetail,
+  VulnerabilityImagePage,
+} from '@pharos/contracts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from './program.js'
 
@@ -178,13 +193,71 @@ describe('pharos scan', () => {
 describe('pharos', () => {
   it('lists images with their counts', async () => {
     answers['GET /api/v1/images'] = json(200, {
-      items: [{ ...exampleOf(ImageSummary), engines: [engine], lastScannedAt: '2026-11-24T08:00:00.000Z' }],
+      items: [
+        { ...exampleOf(ImageSummary), engines: [engine], lastScannedAt: '2026-11-24T08:00:00.000Z', verdict: exampleOf(ImageVerdict) },
+      ],
       nextCursor: 'abc',
     })
     const { out, err } = await pharos(['images', '--search', 'alpine*', '--limit', '1'])
     expect(seen[0]?.url).toBe('/api/v1/images?search=alpine*&limit=1')
-    expect(out).toMatch(/4bcff63911fc\s+docker.io\/library\/alpine:3.18\s+linux\/amd64\s+alpine 3.18\s+15\s+0\s+1\s+0\s+0\s+complete\s+2h/)
+    expect(out).toMatch(
+      /4bcff63911fc\s+docker.io\/library\/alpine:3.18\s+linux\/amd64\s+alpine 3.18\s+15\s+0\s+1\s+0\s+0\s+unknown\s+complete\s+2h/,
+    )
     expect(err).toContain('--cursor abc')
+  })
+
+  it('asks the fleet for findings by filter, and says how many there are', async () => {
+    const image = {
+      digest: `sha256:${'a'.repeat(64)}`,
+      references: ['registry.example/shop:v1'],
+      platform: 'linux/amd64',
+      workloadCount: 3,
+    }
+    answers['GET /api/v1/findings'] = json(200, {
+      ...exampleOf(FindingPage),
+      items: [{ ...exampleOf(Finding), image }],
+      count: { count: 10_000, isCapped: true },
+    })
+    const { out, err, code } = await pharos([
+      'findings',
+      '--filter',
+      'severity >= high and kev = true',
+      '--sort',
+      '-epss',
+      '--count',
+      'true',
+    ])
+    expect(code).toBe(0)
+    expect(new URL(seen[0]?.url ?? '', address).searchParams.get('filter')).toBe('severity >= high and kev = true')
+    expect(seen[0]?.url).toContain('sort=-epss')
+    expect(out).toMatch(/CVE-2021-23337\s+lodash\s+4\.17\.20\s+4\.17\.21.*grype.*registry\.example\/shop:v1\s+3/)
+    expect(err).toContain('More than 10000 in all')
+  })
+
+  it('counts findings by value', async () => {
+    answers['GET /api/v1/findings:facets'] = json(200, exampleOf(FacetsAnswer))
+    expect((await pharos(['findings', '--facets', 'severity', '--filter', 'kev = true'])).out).toMatch(/severity\s+high\s+100/)
+    expect(seen[0]?.url).toBe('/api/v1/findings:facets?fields=severity&filter=kev+%3D+true')
+  })
+
+  it('lists the packages of all images', async () => {
+    answers['GET /api/v1/packages'] = json(200, exampleOf(FleetPackagePage))
+    expect((await pharos(['packages', '--filter', 'package.name = lodash'])).out).toMatch(/npm\s+lodash\s+4\.17\.20\s+12\s+3/)
+  })
+
+  it('shows what a vulnerability affects and what runs it', async () => {
+    answers['GET /api/v1/vulnerabilities/CVE-1'] = json(200, exampleOf(VulnerabilityDetail))
+    const page = exampleOf(VulnerabilityImagePage)
+    const workload = { cluster: 'eu', namespace: 'shop', kind: 'Deployment', name: 'web', container: 'main' }
+    answers['GET /api/v1/vulnerabilities/CVE-1/images'] = json(200, {
+      ...page,
+      items: [{ ...page.items[0], workloads: [workload], workloadCount: 4 }],
+    })
+    expect((await pharos(['vulnerability', 'CVE-1'])).out).toContain('eu/shop/web and 3 more')
+    expect(JSON.parse((await pharos(['vulnerability', 'CVE-1'], { isTerminal: false })).out)).toMatchObject({
+      id: 'CVE-2021-23337',
+      images: { items: [{ workloadCount: 4 }] },
+    })
   })
 
   it('shows the system', async () => {

@@ -5,7 +5,10 @@ import { z } from 'zod'
 import { ApiClient } from './client/api-client.js'
 import { addAdministrationCommands } from './commands/administration.commands.js'
 import type { RunCommand } from './commands/command-context.js'
+import { addExportCommands } from './commands/export.commands.js'
+import { addHistoryCommands } from './commands/history.commands.js'
 import { addImageCommands } from './commands/image.commands.js'
+import { addQueryCommands } from './commands/query.commands.js'
 import { addScanCommand } from './commands/scan.command.js'
 import { CommonOptions, environmentName, flagName, resolveConfiguration } from './configuration.js'
 import { CommandEnd, exitCodeHelp, exitCodes } from './exit-code.js'
@@ -44,6 +47,9 @@ export async function runProgram(input: ProgramInput): Promise<number> {
   }
   addScanCommand(program, run)
   addImageCommands(program, run)
+  addQueryCommands(program, run)
+  addHistoryCommands(program, run)
+  addExportCommands(program, run)
   addAdministrationCommands(program, run)
   try {
     await program.parseAsync([...input.arguments], { from: 'user' })

@@ -9,7 +9,7 @@ function severityCells(engine: EngineSummary | undefined): string[] {
 }
 
 /** One word on how far an image's results can be trusted. */
-function verdictText(engines: readonly EngineSummary[]): string {
+function resultText(engines: readonly EngineSummary[]): string {
   if (engines.length === 0) return 'not scanned'
   if (engines.some((engine) => engine.lastAttemptFailed)) return 'stale'
   const status = engines.every((engine) => engine.status === 'complete')
@@ -31,11 +31,12 @@ export function imageTable(images: readonly ImageSummary[], nowMs: number): stri
       image.distro ?? '-',
       String(image.packageCount),
       ...severityCells(first),
-      verdictText(image.engines),
+      image.verdict?.status ?? '-',
+      resultText(image.engines),
       ageText(image.lastScannedAt, nowMs),
     ]
   })
-  return table(['DIGEST', 'IMAGE', 'PLATFORM', 'DISTRO', 'PACKAGES', 'CRIT', 'HIGH', 'MED', 'LOW', 'RESULT', 'SCANNED'], rows)
+  return table(['DIGEST', 'IMAGE', 'PLATFORM', 'DISTRO', 'PACKAGES', 'CRIT', 'HIGH', 'MED', 'LOW', 'VERDICT', 'RESULT', 'SCANNED'], rows)
 }
 
 /** Findings, one line each. */
@@ -66,6 +67,9 @@ export function imageFacts(image: ImageDetail, nowMs: number): string {
     ['Size', byteText(image.sizeBytes)],
     ['Packages', String(image.packageCount)],
     ['Scanned', `${ageText(image.lastScannedAt, nowMs)} ago`],
+    ...(image.verdict === undefined
+      ? []
+      : [['Verdict', [image.verdict.status, ...image.verdict.reasons.map(({ detail }) => detail)].join('; ')] as const]),
     ...image.engines.map((engine) => [`${engine.engine} ${engine.engineVersion ?? ''}`.trim(), engineText(engine)] as const),
     ...(image.catalogue?.unreadable.length
       ? [['Unreadable', image.catalogue.unreadable.map((file) => file.path).join(', ')] as const]

@@ -8,7 +8,7 @@ const place = (alias: string): string => String.raw`substring(${alias}.detail::t
  * SQL condition: two findings of one image are of the same package: of the same occurrence, or of the same type, name and
  * version, unless both tell a place and the places differ.
  */
-export function isSamePackage(one: string, other: string): string {
+function isSamePackage(one: string, other: string): string {
   return `(${one}.occurrence = ${other}.occurrence or exists (
     select from package sp join package so on so.type = sp.type and so.name = sp.name and so.version = sp.version
      where sp.id = ${one}.package_id and so.id = ${other}.package_id

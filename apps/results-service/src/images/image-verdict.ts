@@ -19,7 +19,7 @@ function ageText(ms: number): string {
 }
 
 /** Open findings that are not suppressed, which is what the counts of a summary hold. */
-export function openFindings(row: EngineSummaryRow): number {
+function openFindings(row: EngineSummaryRow): number {
   return row.finding_count ?? 0
 }
 

@@ -57,7 +57,7 @@ type Groups = ReadonlyMap<FilterEntity, readonly FilterComparison[]>
 const imageEntities: ReadonlySet<FilterEntity> = new Set(['image', 'reference', 'workload'])
 
 /** A filter of findings that says nothing of their state means the open ones. */
-export function effectiveFilter(ast: FilterNode | null, resource: FilterResource): FilterNode | null {
+function effectiveFilter(ast: FilterNode | null, resource: FilterResource): FilterNode | null {
   if (resource !== 'findings' || (ast !== null && mentionsField(ast, 'state'))) return ast
   const isOpen = compare('state', '=', 'open')
   return ast === null ? isOpen : joinFilters('and', [ast, isOpen])

@@ -19,7 +19,7 @@ import { FleetWorkloadsRepository } from '../../workloads/fleet-workloads.reposi
 import { FleetWorkloadsService } from '../../workloads/fleet-workloads.service.js'
 
 /** Databases older than this are stale, in tests. */
-export const databaseMaxAgeMs = 120 * 3_600_000
+const databaseMaxAgeMs = 120 * 3_600_000
 
 /** The services that answer questions to the whole fleet. */
 export function createQueries(database: Database, clock: Clock) {
