@@ -21,6 +21,11 @@ export class Output {
     this.streams.out(this.isJson ? `${JSON.stringify(value, null, 2)}\n` : render(value))
   }
 
+  /** One of many results that come one after the other: a line of JSON each, or what `render` makes of it. */
+  line<T>(value: T, render: (value: T) => string): void {
+    this.streams.out(this.isJson ? `${JSON.stringify(value)}\n` : terminalText(render(value).trimEnd()) + '\n')
+  }
+
   /** A line for people, beside the result: never on standard output. */
   note(text: string): void {
     this.streams.err(`${text}\n`)
