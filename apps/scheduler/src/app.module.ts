@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common'
 import { CONFIGURATION, HealthRegistry, httpHealth, ServiceClient, ServiceTokenSigner } from '@pharos/service-kit'
 import type { SchedulerConfiguration } from './configuration.js'
+import { CanaryCheckService } from './databases/canary-check.service.js'
 import { CandidateCheckService } from './databases/candidate-check.service.js'
 import { DatabaseFeedClient } from './databases/database-feed.client.js'
 import { DatabaseUpdateService } from './databases/database-update.service.js'
@@ -35,6 +36,7 @@ import { WatchService } from './watches/watch.service.js'
     DatabaseWorkspace,
     DatabaseFeedClient,
     DatabaseUpdateService,
+    CanaryCheckService,
     CandidateCheckService,
     EventConsumerService,
     BackgroundLoopService,

@@ -87,6 +87,18 @@ export const configurationDefinition = defineConfiguration(
         flag: '--grype-path',
         description: 'The grype command that opens candidate databases; by default it is looked for on PATH, then in the tools folder.',
       },
+      canary: {
+        schema: text({ placeholder: 'builtin|off|FILE' }),
+        flag: '--canary',
+        default: 'builtin',
+        description:
+          'What a new database must find before it judges the fleet: builtin, off, or a JSON file of expectations (docs/rematch.md). It needs the scan engine.',
+      },
+      enginePath: {
+        schema: text().optional(),
+        flag: '--engine-path',
+        description: 'The program pharos-engine that tries the canary; by default it is looked for on PATH, then in the tools folder.',
+      },
       toolsDirectory: {
         schema: text(),
         flag: '--tools-directory',

@@ -94,6 +94,7 @@ export const problemDefinitions = {
   'database-missing': problem(503, 'There is no vulnerability database', 'transient', 'warn'),
   'database-damaged': problem(422, 'The vulnerability database is damaged', 'permanent', 'warn'),
   'database-unsupported': problem(422, 'The vulnerability database has another schema', 'permanent', 'warn'),
+  'database-canary-failed': problem(422, 'The vulnerability database misses what it must know', 'permanent', 'warn'),
   'database-older': problem(409, 'The vulnerability database is not newer than the active one', 'permanent'),
   'database-feed-invalid': problem(502, 'The feed of the vulnerability database cannot be used', 'transient', 'warn'),
   'disk-full': problem(507, 'There is no room on the disk', 'transient', 'warn'),

@@ -8,7 +8,11 @@ import { GenerationsService } from './generations.service.js'
 
 const IdParams = z.object({ id: Uuid })
 type IdParams = z.infer<typeof IdParams>
-const ListGenerationsQuery = PageQuery.extend({ engine: EngineName.optional(), state: DatabaseGeneration.shape.state.optional() })
+const ListGenerationsQuery = PageQuery.extend({
+  engine: EngineName.optional(),
+  state: DatabaseGeneration.shape.state.optional(),
+  unjudged: z.literal('true').optional(),
+})
 const limitArchiveBytes = 2048 * 1024 * 1024
 
 /** Generations of databases, for the scheduler, and their archives for workers. */

@@ -12,6 +12,8 @@ import { GenerationsRepository } from './generations.repository.js'
 export type GenerationQuery = z.infer<typeof PageQuery> & {
   engine?: EngineName | undefined
   state?: DatabaseGeneration['state'] | undefined
+  /** Only those that no engine has opened. */
+  unjudged?: 'true' | undefined
 }
 
 /** Lists generations and takes imports. */
@@ -26,9 +28,13 @@ export class GenerationsService {
 
   /** Newest first. */
   async list(query: GenerationQuery): Promise<Page<DatabaseGeneration>> {
-    const list = { list: 'databases', sort: JSON.stringify([query.engine, query.state]) }
+    const list = { list: 'databases', sort: JSON.stringify([query.engine, query.state, query.unjudged]) }
     const [after = null] = decodeCursor(list, query.cursor, 1) ?? []
-    const found = await this.generations.list({ engine: query.engine ?? null, state: query.state ?? null }, after, query.limit + 1)
+    const found = await this.generations.list(
+      { engine: query.engine ?? null, state: query.state ?? null, isUnjudged: query.unjudged === 'true' },
+      after,
+      query.limit + 1,
+    )
     return pageOfRows(list, found, query.limit, (row) => [row.id], generationOf)
   }
 

@@ -3,12 +3,15 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Injectable } from '@nestjs/common'
-import { type DatabaseGeneration, type GenerationVerdict, PharosError } from '@pharos/contracts'
+import { type DatabaseGeneration, type GenerationVerdict, PharosError, type ProblemCode } from '@pharos/contracts'
 import { type DatabaseStatus, GrypeDatabases, locateTool, toolDefinitions, TrivyDatabases } from '@pharos/scanners'
 import { InjectConfiguration, PharosLogger } from '@pharos/service-kit'
 import type { SchedulerConfiguration } from '../configuration.js'
 import { ResultsClient } from '../results/results.client.js'
+import { CanaryCheckService } from './canary-check.service.js'
 import { DatabaseWorkspace } from './database-workspace.js'
+
+const refusingCodes: ReadonlySet<ProblemCode> = new Set(['database-damaged', 'database-unsupported', 'database-canary-failed'])
 
 /** Opens candidate databases with the real engine before anybody matches with them. */
 @Injectable()
@@ -16,6 +19,7 @@ export class CandidateCheckService {
   constructor(
     private readonly results: ResultsClient,
     private readonly workspace: DatabaseWorkspace,
+    private readonly canary: CanaryCheckService,
     private readonly logger: PharosLogger,
     @InjectConfiguration() private readonly configuration: SchedulerConfiguration,
   ) {}
@@ -60,7 +64,7 @@ export class CandidateCheckService {
     } catch (error) {
       if (!(error instanceof PharosError)) throw error
       // The archive is at fault: refused. The machine is at fault: tried again later.
-      if (error.code === 'database-damaged' || error.code === 'database-unsupported') {
+      if (refusingCodes.has(error.code)) {
         return {
           accepted: false,
           schemaVersion: null,
@@ -89,6 +93,8 @@ export class CandidateCheckService {
       workDirectory: directory,
     })
     if (location.outcome === 'unavailable') throw new PharosError('engine-unavailable', location.reason)
-    return new GrypeDatabases(location.path).import(archive, target, directory, signal)
+    const status = await new GrypeDatabases(location.path).import(archive, target, directory, signal)
+    await this.canary.check(target, directory, signal)
+    return status
   }
 }

@@ -22,9 +22,9 @@ export class DatabaseUpdateService {
   async update(signal: AbortSignal): Promise<string> {
     if (!this.configuration.databases.isUpdateEnabled) return 'updates are switched off'
     const offered = await this.feed.offered(signal)
-    const known = [...(await this.results.activeGenerations()).items, ...(await this.results.candidates()).items].filter(
-      (generation) => generation.engine === 'grype',
-    )
+    const known = (await Promise.all((['active', 'matching', 'candidate'] as const).map((state) => this.results.generations(state))))
+      .flatMap(({ items }) => items)
+      .filter((generation) => generation.engine === 'grype')
     const reason = whyNotNeeded(offered, known)
     if (reason !== null) return reason
     return this.workspace.use('download', async (directory) => {

@@ -64,22 +64,18 @@ export class ResultsClient {
     return this.results.request({ method: 'POST', path: '/internal/v1/events/acknowledge', body, isIdempotent: true })
   }
 
+  /** Candidates that no engine has opened yet. */
   candidates(): Promise<DatabaseGenerationPage> {
     return this.results.request({
       method: 'GET',
       path: '/internal/v1/generations',
-      query: { state: 'candidate' },
+      query: { state: 'candidate', unjudged: 'true' },
       schema: DatabaseGenerationPage,
     })
   }
 
-  activeGenerations(): Promise<DatabaseGenerationPage> {
-    return this.results.request({
-      method: 'GET',
-      path: '/internal/v1/generations',
-      query: { state: 'active' },
-      schema: DatabaseGenerationPage,
-    })
+  generations(state: DatabaseGeneration['state']): Promise<DatabaseGenerationPage> {
+    return this.results.request({ method: 'GET', path: '/internal/v1/generations', query: { state }, schema: DatabaseGenerationPage })
   }
 
   createGeneration(body: CreateGeneration): Promise<DatabaseGeneration> {
