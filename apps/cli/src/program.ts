@@ -9,6 +9,7 @@ import { addExportCommands } from './commands/export.commands.js'
 import { addHistoryCommands } from './commands/history.commands.js'
 import { addImageCommands } from './commands/image.commands.js'
 import { addQueryCommands } from './commands/query.commands.js'
+import { addRematchCommands } from './commands/rematch.commands.js'
 import { addScanCommand } from './commands/scan.command.js'
 import { CommonOptions, environmentName, flagName, resolveConfiguration } from './configuration.js'
 import { CommandEnd, exitCodeHelp, exitCodes } from './exit-code.js'
@@ -50,6 +51,7 @@ export async function runProgram(input: ProgramInput): Promise<number> {
   addQueryCommands(program, run)
   addHistoryCommands(program, run)
   addExportCommands(program, run)
+  addRematchCommands(program, run)
   addAdministrationCommands(program, run)
   try {
     await program.parseAsync([...input.arguments], { from: 'user' })
