@@ -5,12 +5,14 @@ import { z } from 'zod'
 import { ApiClient } from './client/api-client.js'
 import { addAdministrationCommands } from './commands/administration.commands.js'
 import type { RunCommand } from './commands/command-context.js'
+import { addDecisionCommands } from './commands/decision.commands.js'
 import { addExportCommands } from './commands/export.commands.js'
 import { addHistoryCommands } from './commands/history.commands.js'
 import { addImageCommands } from './commands/image.commands.js'
 import { addQueryCommands } from './commands/query.commands.js'
 import { addRematchCommands } from './commands/rematch.commands.js'
 import { addScanCommand } from './commands/scan.command.js'
+import { addVexCommands } from './commands/vex.commands.js'
 import { CommonOptions, environmentName, flagName, resolveConfiguration } from './configuration.js'
 import { CommandEnd, exitCodeHelp, exitCodes } from './exit-code.js'
 import { Output, type Streams } from './output/output.js'
@@ -52,6 +54,8 @@ export async function runProgram(input: ProgramInput): Promise<number> {
   addHistoryCommands(program, run)
   addExportCommands(program, run)
   addRematchCommands(program, run)
+  addDecisionCommands(program, run)
+  addVexCommands(program, run)
   addAdministrationCommands(program, run)
   try {
     await program.parseAsync([...input.arguments], { from: 'user' })

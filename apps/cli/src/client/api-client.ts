@@ -11,6 +11,8 @@ export interface ApiCall {
   path: string
   query?: Readonly<Record<string, unknown>>
   body?: unknown
+  /** Beside those that every call has. */
+  headers?: Readonly<Record<string, string>>
   /** Sent as it is, with its media type. */
   stream?: { body: Readable; mediaType: string; sizeBytes: number }
   signal?: AbortSignal
@@ -74,7 +76,7 @@ export class ApiClient {
     throw await problemOf(answer, this.configuration.server)
   }
 
-  private exchange({ method, path, query, body, stream }: ApiCall, signal: AbortSignal | undefined): Promise<IncomingMessage> {
+  private exchange({ method, path, query, body, stream, headers: more }: ApiCall, signal: AbortSignal | undefined): Promise<IncomingMessage> {
     const { server, token } = this.configuration
     const url = new URL(`${server}/api/v1${path}`)
     for (const [name, value] of Object.entries(query ?? {}))
@@ -89,6 +91,7 @@ export class ApiClient {
         : json
           ? { 'content-type': 'application/json', 'content-length': json.byteLength }
           : {}),
+      ...more,
     }
     return new Promise((resolve, reject) => {
       const sent = this.send(url, { method, headers, agent: this.agent, ...(signal ? { signal } : {}) }, resolve).once('error', reject)
