@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, it } from 'vitest'
-import { openApiDocument, problemDefinitions, routes } from '../../packages/contracts/src/index.ts'
+import {
+  filterFields,
+  filterResources,
+  openApiDocument,
+  operatorsOfField,
+  problemDefinitions,
+  routes,
+} from '../../packages/contracts/src/index.ts'
 import { renderConfigurationMarkdown } from '../../packages/service-kit/src/index.ts'
 
 // The pages in docs/reference are what these tests render: a change of the contracts or parameters that is not rendered again fails here.
@@ -38,6 +45,25 @@ Every error is an RFC 9457 problem (\`application/problem+json\`); its \`code\` 
 ${table(['code', 'status', 'title', 'class', 'logged as'], rows)}
 `
   await expect(text).toMatchFileSnapshot(page('problems.md'))
+})
+
+it('every field of filters is on the page of fields', async () => {
+  const rows = filterFields.map((field) => [
+    `\`${field.name}\``,
+    field.type === 'ordered' ? 'enum, ordered' : field.type,
+    operatorsOfField(field)
+      .map((operator) => `\`${operator}\``)
+      .join(' '),
+    field.resources.length === filterResources.length ? 'all' : field.resources.join(', '),
+    `${field.description}${field.values ? `: ${field.values.map((value) => `\`${value}\``).join(', ')}` : ''}`,
+  ])
+  const text = `# Fields of filters
+
+What the filters of \`/findings\`, \`/images\`, \`/packages\` and \`/workloads\` can say; how they are written: [queries](../query.md).
+
+${table(['field', 'type', 'operators', 'in filters of', 'what'], rows)}
+`
+  await expect(text).toMatchFileSnapshot(page('filter-fields.md'))
 })
 
 it('every route is on the page of routes', async () => {

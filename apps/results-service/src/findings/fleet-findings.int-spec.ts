@@ -140,7 +140,7 @@ function fits(node: FilterNode, fact: Fact): boolean {
     case 'risk':
       return compares(node, Math.fround(fact.risk))
     case 'epss':
-      return compares(node, fact.epss ?? -1)
+      return fact.epss === null ? node.operator === '!=' : compares(node, fact.epss)
     case 'vulnerability':
       return node.operator === '!='
         ? !fact.vulnerability.includes(String(node.values[0]))

@@ -108,12 +108,12 @@ export function findingCondition(
         'vulnerability_score',
         valueCondition(context, comparison, (alias) => `${alias}.risk`, 'real'),
       )
-    case 'epss':
+    case 'epss': {
       // Without a score there is no probability: no comparison holds but that it differs.
-      return ofVulnerability(
-        'vulnerability_score',
-        valueCondition(context, comparison, (alias) => `coalesce(${alias}.epss, -1)`, 'float8'),
-      )
+      const condition = valueCondition(context, comparison, (alias) => `${alias}.epss`, 'float8')
+      const [isNull, joined] = comparison.operator === '!=' ? ['is null', 'or'] : ['is not null', 'and']
+      return ofVulnerability('vulnerability_score', (alias) => `(${alias}.epss ${isNull} ${joined} ${condition(alias)})`)
+    }
     case 'kev': {
       if (kind === 'finding') return valueCondition(context, comparison, (alias) => `${alias}.is_kev`, 'bool')
       return ofVulnerability(
@@ -267,7 +267,10 @@ const indexedNameLength = 100
 
 /** What the index of names (cut, since a name may be of any length) can serve, in front of the exact condition. */
 function indexedName({ parameters }: ConditionContext, { operator, values }: FilterComparison): SqlCondition {
-  const cut = (value: unknown) => Array.from(storedText(String(value))).slice(0, indexedNameLength).join('')
+  const cut = (value: unknown) =>
+    Array.from(storedText(String(value)))
+      .slice(0, indexedNameLength)
+      .join('')
   if (operator === '!=') return () => ''
   if (operator === '~') {
     const glob = String(values[0])
