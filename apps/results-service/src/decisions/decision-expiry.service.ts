@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common'
 import { type Clock, InjectClock } from '@pharos/service-kit'
 import { Database } from '../database/transaction.js'
-import { SummaryStore } from '../findings/summary-store.js'
 import { noDecision } from './decision-facts.js'
 import { DecisionRules } from './decision-rules.js'
 import { DecisionStore } from './decision-store.js'
@@ -16,7 +15,6 @@ export class DecisionExpiryService {
     private readonly decisions: DecisionsRepository,
     private readonly store: DecisionStore,
     private readonly rules: DecisionRules,
-    private readonly summaries: SummaryStore,
     private readonly database: Database,
     @InjectClock() private readonly clock: Clock,
   ) {}
@@ -39,10 +37,9 @@ export class DecisionExpiryService {
 
   private async expireOf(imageId: number, findingIds: readonly string[], at: Date): Promise<number> {
     return this.database.inTransaction(async (tx) => {
-      await this.decisions.holdSwitch(tx)
-      await this.summaries.lockImages(tx, [imageId])
+      await this.store.lockImages(tx, [imageId])
       // Meanwhile somebody may have decided anew, or another replica has ended it.
-      const over = (await this.decisions.read(tx, findingIds)).filter(({ decision }) => decision?.until != null && decision.until <= at)
+      const over = (await this.decisions.read(tx, findingIds)).filter(({ decision }) => isOver(decision?.until ?? null, at))
       await this.store.write(
         tx,
         over.map(({ findingId }) => ({
@@ -60,3 +57,5 @@ export class DecisionExpiryService {
     })
   }
 }
+
+const isOver = (until: Date | null, at: Date): boolean => until !== null && until <= at

@@ -8,6 +8,7 @@ import { SummaryStore } from '../findings/summary-store.js'
 import { plainArray, textArray } from '../ingest/array-parameter.js'
 import { engineOf } from '../inventory/column-codes.js'
 import { storedText } from '../inventory/stored-text.js'
+import { shareIngest } from '../rematches/ingest-lock.js'
 import type { DecisionFacts, NoDecision } from './decision-facts.js'
 
 /** One change of a finding's decision. */
@@ -49,6 +50,20 @@ export class DecisionStore {
     private readonly summaries: SummaryStore,
     private readonly events: EventLog,
   ) {}
+
+  /**
+   * Keeps the switch of a re-match out until the end of the transaction, since it changes findings without locking their images one by one.
+   * Comes before any lock of an image.
+   */
+  async holdSwitch(tx: Transaction): Promise<void> {
+    await shareIngest(tx)
+  }
+
+  /** Locks the images whose findings are to be decided about: what is read of them afterwards holds until the end of the transaction. */
+  async lockImages(tx: Transaction, imageIds: readonly number[]): Promise<void> {
+    await this.holdSwitch(tx)
+    await this.summaries.lockImages(tx, imageIds)
+  }
 
   /**
    * Writes changes with their history, suppresses findings or takes that back, and recounts and announces what that changed. The caller

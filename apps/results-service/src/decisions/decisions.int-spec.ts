@@ -266,7 +266,7 @@ describe('setMany', () => {
     expect(await app.query('select status from finding_decision where finding_id = $1', [second])).toEqual([{ status: 'fixed' }])
     const former = decided.find(({ findingId }) => findingId === first)?.former
     expect(await app.query('select status from finding_decision where finding_id = $1', [first])).toEqual(
-      former == null ? [] : [{ status: former.status }],
+      former === null || former === undefined ? [] : [{ status: former.status }],
     )
   })
 })

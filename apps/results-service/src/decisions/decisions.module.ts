@@ -29,7 +29,7 @@ import { FindingDetailsService } from './finding-details.service.js'
     VexMatchesRepository,
     { provide: DecisionRules, useClass: VexDecisionRules },
   ],
-  exports: [DecisionRules, DecisionsRepository, DecisionsService],
+  exports: [DecisionRules, DecisionStore, DecisionsService],
 })
 export class DecisionsModule implements OnApplicationBootstrap {
   constructor(

@@ -20,11 +20,6 @@ export interface DecidableFinding {
 export class DecisionsRepository {
   constructor(private readonly database: Database) {}
 
-  /** Keeps the switch of a re-match out until the end of the transaction: it changes findings of images without locking them. */
-  async holdSwitch(tx: Transaction): Promise<void> {
-    await tx.query('select pg_advisory_xact_lock_shared(7236451110)')
-  }
-
   /** Ids of the findings that exist and that the caller may see, with their images. */
   async locate(tx: Transaction, findingIds: readonly string[], scope: VisibleRepositories): Promise<Map<string, number>> {
     const found = await rows<{ id: string; image_id: string }>(

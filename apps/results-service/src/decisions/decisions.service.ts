@@ -4,7 +4,6 @@ import { type Clock, InjectClock } from '@pharos/service-kit'
 import { visibleRepositories } from '../access/repository-scope.js'
 import { AuditLog } from '../audit/audit-log.js'
 import { Database, type Transaction } from '../database/transaction.js'
-import { SummaryStore } from '../findings/summary-store.js'
 import { matchesVersion } from '../inventory/version-tag.js'
 import { type DecisionFacts, decisionFactsOf, isSameDecision, noDecision, type NoDecision } from './decision-facts.js'
 import { decisionFactsOfInput } from './decision-input.js'
@@ -31,7 +30,6 @@ export class DecisionsService {
     private readonly decisions: DecisionsRepository,
     private readonly store: DecisionStore,
     private readonly rules: DecisionRules,
-    private readonly summaries: SummaryStore,
     private readonly audit: AuditLog,
     private readonly database: Database,
     @InjectClock() private readonly clock: Clock,
@@ -46,10 +44,10 @@ export class DecisionsService {
     const findingId = findingIdOf(publicId)
     const facts = decisionFactsOfInput(input, this.clock.now())
     await this.database.inTransaction(async (tx) => {
-      await this.decisions.holdSwitch(tx)
+      await this.store.holdSwitch(tx)
       const imageId = (await this.decisions.locate(tx, [findingId], visibleRepositories(principal))).get(findingId)
       if (imageId === undefined) throw notFound()
-      await this.summaries.lockImages(tx, [imageId])
+      await this.store.lockImages(tx, [imageId])
       const [current] = await this.decisions.read(tx, [findingId])
       if (current === undefined) throw notFound()
       if (!matchesVersion(ifMatch, current.version))
@@ -64,7 +62,7 @@ export class DecisionsService {
     const facts = decisionFactsOfInput(input, this.clock.now())
     return this.database.inTransaction(async (tx) => {
       const byId = new Map(ids.map((id) => [findingIdOf(id), id]))
-      await this.decisions.holdSwitch(tx)
+      await this.store.holdSwitch(tx)
       const located = await this.decisions.locate(tx, [...byId.keys()], visibleRepositories(principal))
       const decided = await this.setMany(tx, [...located.keys()], facts, principal)
       const changed = decided.filter(({ outcome }) => outcome === 'changed').length
@@ -94,9 +92,9 @@ export class DecisionsService {
     principal: Pick<Principal, 'id'>,
     options: { readonly expectedVersions?: ReadonlyMap<string, number> } = {},
   ): Promise<DecidedFinding[]> {
-    await this.decisions.holdSwitch(tx)
+    await this.store.holdSwitch(tx)
     const images = await this.decisions.locate(tx, findingIds, null)
-    await this.summaries.lockImages(tx, [...new Set(images.values())])
+    await this.store.lockImages(tx, [...new Set(images.values())])
     const current = await this.decisions.read(tx, findingIds)
     const expected = options.expectedVersions
     const stale = current.filter(({ findingId, version }) => expected !== undefined && expected.get(findingId) !== version)

@@ -2,8 +2,7 @@ import { Injectable } from '@nestjs/common'
 import { type Clock, InjectClock } from '@pharos/service-kit'
 import { Database } from '../database/transaction.js'
 import { DecisionRules } from '../decisions/decision-rules.js'
-import { DecisionsRepository } from '../decisions/decisions.repository.js'
-import { SummaryStore } from '../findings/summary-store.js'
+import { DecisionStore } from '../decisions/decision-store.js'
 import { VexApplicationRepository } from './vex-application.repository.js'
 
 /** Images of one transaction: none of them can take a report as long as it runs. */
@@ -24,8 +23,7 @@ export class VexApplicationService {
   constructor(
     private readonly application: VexApplicationRepository,
     private readonly rules: DecisionRules,
-    private readonly decisions: DecisionsRepository,
-    private readonly summaries: SummaryStore,
+    private readonly decisions: DecisionStore,
     private readonly database: Database,
     @InjectClock() private readonly clock: Clock,
   ) {}
@@ -71,8 +69,7 @@ export class VexApplicationService {
 
   private async apply(tx: Parameters<DecisionRules['applyToImages']>[0], images: readonly number[]): Promise<void> {
     if (images.length === 0) return
-    await this.decisions.holdSwitch(tx)
-    await this.summaries.lockImages(tx, images)
+    await this.decisions.lockImages(tx, images)
     await this.rules.applyToImages(tx, images, this.clock.now())
   }
 }

@@ -72,7 +72,9 @@ export class VexExportsRepository {
       'select count(*)::int as version, min(decided_at) as first_at, max(decided_at) as last_at from finding_decision_event where image_id = $1',
       [id],
     )
-    return row?.first_at == null || row.last_at === null ? null : { version: row.version, firstAt: row.first_at, lastAt: row.last_at }
+    return row === null || row.first_at === null || row.last_at === null
+      ? null
+      : { version: row.version, firstAt: row.first_at, lastAt: row.last_at }
   }
 
   /** Changes of all decisions; null when there were none. */

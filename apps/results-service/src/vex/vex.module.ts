@@ -1,7 +1,6 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common'
 import { InjectConfiguration } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
-import { SummaryStore } from '../findings/summary-store.js'
 import { ImageLocator } from '../images/image-locator.js'
 import { RepeatingWork } from '../upkeep/repeating-work.js'
 import { VexApplicationRepository } from './vex-application.repository.js'
@@ -22,7 +21,6 @@ import { VexTrustService } from './vex-trust.service.js'
   controllers: [VexDocumentsController, VexExportsController],
   providers: [
     ImageLocator,
-    SummaryStore,
     VexApplicationRepository,
     VexApplicationService,
     VexConflictsRepository,
