@@ -29,7 +29,7 @@ export async function createHistory() {
   const summaries = new SummaryStore()
   const store = new DecisionStore(summaries, events)
   const rules = new VexDecisionRules(new VexMatchesRepository(), store, summaries)
-  const decisions = new DecisionsService(new DecisionsRepository(database), store, rules, summaries, new AuditLog(), database, clock)
+  const decisions = new DecisionsService(new DecisionsRepository(database), store, rules, new AuditLog(), database, clock)
   const locator = new ImageLocator(database)
   const horizon = new HistoryHorizon({ history: { horizonMs } } as never, clock)
   return {
