@@ -20,6 +20,7 @@ import { SelectionsModule } from './selections/selections.module.js'
 import { SystemModule } from './system/system.module.js'
 import { TasksModule } from './tasks/tasks.module.js'
 import { UpkeepModule } from './upkeep/upkeep.module.js'
+import { SavedViewsModule } from './views/saved-views.module.js'
 import { VexModule } from './vex/vex.module.js'
 import { WorkloadsModule } from './workloads/workloads.module.js'
 
@@ -39,6 +40,7 @@ export class AppModule {
         DecisionsModule,
         VexModule,
         QueryModule,
+        SavedViewsModule,
         InventoryModule,
         HistoryModule,
         ExportsModule,

@@ -4,6 +4,8 @@ import { FleetPackagePage, QueryPackages } from '../image.js'
 import { FacetsAnswer, FacetsQuery, FieldValues, FieldValuesQuery } from '../query/facets.js'
 import { FleetWorkloadPage, QueryWorkloads } from '../query/fleet-workload.js'
 import { FilteredPageQuery } from '../query/query-page.js'
+import { ChangeSavedView, CreateSavedView, ListSavedViewsQuery, SavedView, SavedViewList } from '../query/saved-view.js'
+import { Uuid } from '../primitives.js'
 import { VulnerabilityImagePage } from '../vulnerability.js'
 import type { RouteDefinition } from './route-definition.js'
 
@@ -74,5 +76,59 @@ export const queryRoutes = [
     query: FilteredPageQuery,
     responses: { 200: { description: 'A page', schema: VulnerabilityImagePage } },
     problems: ['cursor-invalid', 'filter-invalid'],
+  },
+  {
+    operation: 'listSavedViews',
+    method: 'GET',
+    path: '/views',
+    tag: 'Queries',
+    role: 'viewer',
+    summary: "Saved views: the caller's own and those that are shared with it",
+    query: ListSavedViewsQuery,
+    responses: { 200: { description: 'The views', schema: SavedViewList } },
+  },
+  {
+    operation: 'createSavedView',
+    method: 'POST',
+    path: '/views',
+    tag: 'Queries',
+    role: 'viewer',
+    summary: 'Save a view; to share it with all needs the role triager',
+    body: { schema: CreateSavedView },
+    responses: { 201: { description: 'Saved', schema: SavedView } },
+    problems: ['filter-invalid', 'conflict'],
+  },
+  {
+    operation: 'getSavedView',
+    method: 'GET',
+    path: '/views/{id}',
+    tag: 'Queries',
+    role: 'viewer',
+    summary: 'A saved view; its ETag is needed to change it',
+    params: { id: Uuid },
+    responses: { 200: { description: 'The view', schema: SavedView } },
+  },
+  {
+    operation: 'changeSavedView',
+    method: 'PATCH',
+    path: '/views/{id}',
+    tag: 'Queries',
+    role: 'viewer',
+    summary: 'Change a view of your own, as an admin any that is shared; If-Match is the ETag of what you have read',
+    params: { id: Uuid },
+    body: { schema: ChangeSavedView },
+    responses: { 200: { description: 'The view', schema: SavedView } },
+    problems: ['filter-invalid', 'precondition-required', 'precondition-failed'],
+  },
+  {
+    operation: 'removeSavedView',
+    method: 'DELETE',
+    path: '/views/{id}',
+    tag: 'Queries',
+    role: 'viewer',
+    summary: 'Remove a view of your own, as an admin any that is shared; If-Match is the ETag of what you have read',
+    params: { id: Uuid },
+    responses: { 204: { description: 'Removed' } },
+    problems: ['precondition-required', 'precondition-failed'],
   },
 ] as const satisfies readonly RouteDefinition[]
