@@ -13,6 +13,7 @@ import { addQueryCommands } from './commands/query.commands.js'
 import { addRematchCommands } from './commands/rematch.commands.js'
 import { addScanCommand } from './commands/scan.command.js'
 import { addVexCommands } from './commands/vex.commands.js'
+import { addWorkloadCommands } from './commands/workload.commands.js'
 import { CommonOptions, environmentName, flagName, resolveConfiguration } from './configuration.js'
 import { CommandEnd, exitCodeHelp, exitCodes } from './exit-code.js'
 import { Output, type Streams } from './output/output.js'
@@ -56,6 +57,7 @@ export async function runProgram(input: ProgramInput): Promise<number> {
   addRematchCommands(program, run)
   addDecisionCommands(program, run)
   addVexCommands(program, run)
+  addWorkloadCommands(program, run)
   addAdministrationCommands(program, run)
   try {
     await program.parseAsync([...input.arguments], { from: 'user' })

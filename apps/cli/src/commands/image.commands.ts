@@ -15,6 +15,7 @@ import type { Command } from 'commander'
 import { addSchemaOptions, givenOptions } from '../options/options-from-schema.js'
 import { findingTable, imageFacts, imageTable, taskTable } from '../output/result-tables.js'
 import type { RunCommand } from './command-context.js'
+import { showImageBase } from './image-base.js'
 import { showPage } from './page-listing.js'
 
 const imageFields = ['filter', 'search', 'severity', 'sort', 'limit', 'cursor', 'count'] as const
@@ -49,10 +50,12 @@ export function addImageCommands(program: Command, run: RunCommand): void {
     .command('image')
     .description('Show an image and its findings')
     .argument('<digest>', 'Manifest, index or config digest')
+    .option('--base', 'Show what it is built on and what each layer brings, instead of its findings')
   addSchemaOptions(image, ListFindingsQuery, findingFields)
   image.action((digest: string) =>
     run(image, async (context) => {
       const path = `/images/${encodeURIComponent(digest)}`
+      if (image.opts<{ base?: boolean }>().base === true) return showImageBase(context, path)
       const detail = await context.api.request({ method: 'GET', path }, ImageDetail)
       const findings = await context.api.request(
         { method: 'GET', path: `${path}/findings`, query: givenOptions(image.opts(), findingFields) },
