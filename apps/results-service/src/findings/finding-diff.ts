@@ -30,9 +30,6 @@ export interface StoredFinding extends FindingFacts {
   readonly lastSeenAt: string | null
 }
 
-/** A finding that is open after a report. */
-export type OpenFinding = FindingFacts & Pick<StoredFinding, 'isSuppressed'>
-
 /** What a report changes in the findings of an image and engine. */
 export interface FindingDiff {
   readonly appeared: readonly ReportedFinding[]
@@ -43,8 +40,10 @@ export interface FindingDiff {
   readonly unseen: readonly StoredFinding[]
   /** Stored twice, since two groups of aliases turned out to be one. */
   readonly duplicates: readonly StoredFinding[]
-  /** What is open after the report. */
-  readonly open: readonly OpenFinding[]
+  /** What is open after the report, but for those that a decision suppresses. */
+  readonly open: readonly FindingFacts[]
+  /** Open ones that a decision suppresses. */
+  readonly suppressed: readonly FindingFacts[]
 }
 
 const keyOf = (finding: { occurrence: string; groupId: number }): string => `${finding.occurrence}${finding.groupId}`
@@ -56,8 +55,9 @@ const keyOf = (finding: { occurrence: string; groupId: number }): string => `${f
 function mergeReported(reported: readonly ReportedFinding[]): Map<string, ReportedFinding> {
   const merged = new Map<string, ReportedFinding>()
   for (const finding of reported) {
-    const known = merged.get(keyOf(finding))
-    if (known === undefined || isAhead(finding, known)) merged.set(keyOf(finding), finding)
+    const key = keyOf(finding)
+    const known = merged.get(key)
+    if (known === undefined || isAhead(finding, known)) merged.set(key, finding)
   }
   return merged
 }
@@ -75,10 +75,12 @@ export function diffFindings(reported: readonly ReportedFinding[], stored: reado
   const appeared: ReportedFinding[] = []
   const reopened: { stored: StoredFinding; now: ReportedFinding }[] = []
   const changed: { stored: StoredFinding; now: ReportedFinding; isNews: boolean }[] = []
-  const open: OpenFinding[] = []
+  const open: FindingFacts[] = []
+  const suppressed: FindingFacts[] = []
   for (const [key, finding] of now) {
     const before = kept.get(key)
-    open.push({ ...finding, isSuppressed: before?.isSuppressed ?? false })
+    if (before?.isSuppressed) suppressed.push(finding)
+    else open.push(finding)
     if (before === undefined) appeared.push(finding)
     else if (!before.isOpen) reopened.push({ stored: before, now: finding })
     else if (differs(before, finding)) changed.push({ stored: before, now: finding, isNews: isNews(before, finding) })
@@ -92,7 +94,8 @@ export function diffFindings(reported: readonly ReportedFinding[], stored: reado
     gone: isWhole ? absent : [],
     unseen: isWhole ? [] : absent.filter((finding) => finding.lastSeenAt === null),
     duplicates,
-    open: isWhole ? open : [...open, ...absent],
+    open: isWhole ? open : [...open, ...absent.filter(({ isSuppressed }) => !isSuppressed)],
+    suppressed: isWhole ? suppressed : [...suppressed, ...absent.filter(({ isSuppressed }) => isSuppressed)],
   }
 }
 

@@ -50,7 +50,9 @@ export function idPrefix(imageDigest: string): string {
 
 /** Id of a finding. `salt` grows only when another finding of the image has the id already. */
 export function findingId(key: FindingKey, prefix: string, salt: number): string {
-  const hex = hash('sha256', JSON.stringify([key.imageDigest, key.occurrence, key.groupSeed, key.engine, salt]), 'hex')
+  // JSON of [digest, occurrence, seed, engine, salt]; of these only the seed may need an escape.
+  const text = `["${key.imageDigest}","${key.occurrence}",${JSON.stringify(key.groupSeed)},"${key.engine}",${salt}]`
+  const hex = hash('sha256', text, 'hex')
   return uuidOf(prefix + hex.slice(0, 24))
 }
 

@@ -89,7 +89,7 @@ export class FindingStore {
     await this.close(tx, report, [...diff.gone, ...diff.duplicates])
     await this.markUnseen(tx, report, diff.unseen)
     if (former !== null) await this.recordEvents(tx, report, diff, ids)
-    const counts = countFindings(diff.open)
+    const counts = countFindings(diff.open, diff.suppressed.length)
     await this.summaries.store(tx, report.image.id, report.engine, counts)
     return { findingCount: counts.total, appeared: diff.appeared.length + diff.reopened.length, gone: diff.gone.length, hash }
   }

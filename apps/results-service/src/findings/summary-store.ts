@@ -3,7 +3,7 @@ import type { EngineName } from '@pharos/contracts'
 import type { Transaction } from '../database/transaction.js'
 import { plainArray } from '../ingest/array-parameter.js'
 import { engineCode, fixStateCode, severities, severityCode } from '../inventory/column-codes.js'
-import type { OpenFinding } from './finding-diff.js'
+import type { FindingFacts } from './finding-diff.js'
 import { idsOfImage } from './finding-identity.js'
 
 /** Counts that an image shows of an engine's findings: those that are open and not suppressed by a decision. */
@@ -105,24 +105,17 @@ export class SummaryStore {
   }
 }
 
-/** Counts open findings. */
-export function countFindings(open: readonly OpenFinding[]): FindingCounts {
+/** Counts the open findings of an engine. */
+export function countFindings(open: readonly FindingFacts[], suppressed: number): FindingCounts {
   const bySeverity = [0, 0, 0, 0, 0, 0]
   let fixable = 0
   let kev = 0
   let maxRisk = 0
-  let suppressed = 0
-  let total = 0
   for (const finding of open) {
-    if (finding.isSuppressed) {
-      suppressed += 1
-      continue
-    }
-    total += 1
     bySeverity[finding.severity] = (bySeverity[finding.severity] ?? 0) + 1
     if (finding.fixState === fixedCode) fixable += 1
     if (finding.isKev) kev += 1
-    maxRisk = Math.max(maxRisk, Math.fround(finding.risk))
+    if (finding.risk > maxRisk) maxRisk = finding.risk
   }
-  return { bySeverity, fixable, kev, maxRisk, suppressed, total }
+  return { bySeverity, fixable, kev, maxRisk, suppressed, total: open.length }
 }

@@ -76,8 +76,9 @@ const tables = [
   'audit_event',
 ]
 
-export async function createInventory(): Promise<InventoryHarness> {
-  const results = await createResultsDatabase()
+/** With `results` of another one it is a second replica on the same database. */
+export async function createInventory(shared?: ResultsDatabase): Promise<InventoryHarness> {
+  const results = shared ?? (await createResultsDatabase())
   const clock = new FakeClock(new Date('2026-11-24T08:00:00.000Z'))
   const images = new ImageStore(new WorkloadLinks())
   const summaries = new SummaryStore()

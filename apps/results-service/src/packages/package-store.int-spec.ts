@@ -1,0 +1,68 @@
+import { contentHash, packageFacts, type ReportPackage, type ScanReport } from '@pharos/contracts'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createInventory, type InventoryHarness } from '../ingest/__tests__/inventory-harness.js'
+import { debPackage, scanReport } from '../ingest/__tests__/report-builder.js'
+
+let inventory: InventoryHarness
+let replica: InventoryHarness
+beforeAll(async () => {
+  inventory = await createInventory()
+  replica = await createInventory(inventory.results)
+})
+beforeEach(() => inventory.clear())
+afterAll(() => inventory.results.close())
+
+const report = (image: string, packages: readonly ReportPackage[], inputs?: readonly string[]): ScanReport =>
+  scanReport(image, { packages: [...packages], ...(inputs === undefined ? {} : { matcherInputs: inputs.join('\n') }) })
+const stored = () =>
+  inventory.query<{ name: string; input: string | null }>(
+    'select p.name, i.input from package p left join package_input i on i.package_id = p.id order by p.name',
+  )
+
+describe('what matchers read of packages', () => {
+  it('is stored with new packages, as it is spelled; an empty line says nothing', async () => {
+    await inventory.ingest(report('one', [debPackage('tar'), debPackage('vim'), debPackage('zlib')], ['{"b":1,"a":"ö \\u0000"}', '', '{}']))
+    expect(await stored()).toEqual([
+      { name: 'tar', input: '{"b":1,"a":"ö \\u0000"}' },
+      { name: 'vim', input: null },
+      { name: 'zlib', input: '{}' },
+    ])
+  })
+
+  it('comes to packages that lack it as soon as a report brings it, whichever replica stored them', async () => {
+    await inventory.ingest(report('one', [debPackage('tar'), debPackage('zlib')]))
+    expect(await stored()).toMatchObject([{ input: null }, { input: null }])
+    await inventory.ingest(report('two', [debPackage('tar')], ['{"tar":1}']))
+    await replica.ingest(report('three', [debPackage('zlib'), debPackage('tar')], ['{"zlib":1}', '{"tar":1}']))
+    expect(await stored()).toEqual([
+      { name: 'tar', input: '{"tar":1}' },
+      { name: 'zlib', input: '{"zlib":1}' },
+    ])
+  })
+
+  it('stays as it was first stored', async () => {
+    await inventory.ingest(report('one', [debPackage('tar')], ['{"tar":1}']))
+    await replica.ingest(report('two', [debPackage('tar')], ['{"tar":2}']))
+    expect(await stored()).toEqual([{ name: 'tar', input: '{"tar":1}' }])
+  })
+})
+
+describe('facts of packages', () => {
+  it('are one package in every image, and another as soon as a matcher would read otherwise', async () => {
+    await inventory.ingest(report('one', [debPackage('tar', { matchKey: 'aa' })]))
+    await replica.ingest(report('two', [debPackage('tar', { matchKey: 'aa', licenses: ['other'], locations: [] })]))
+    expect(await stored()).toHaveLength(1)
+    await inventory.ingest(report('three', [debPackage('tar', { matchKey: 'bb' })]))
+    expect(await stored()).toHaveLength(2)
+  })
+
+  it('are known by the hash of their one spelling', async () => {
+    const found = debPackage('nul\0', { upstreams: [{ name: 'z', version: null }], cpes: ['cpe:b', 'cpe:a'] })
+    await inventory.ingest(report('one', [found]))
+    const [row] = await inventory.query<{ hash: string; detail: unknown }>('select hash, detail from package')
+    expect(row).toEqual({
+      hash: contentHash(...(JSON.parse(packageFacts(found)) as unknown[])),
+      detail: { upstreams: [{ name: 'z', version: null }], cpes: ['cpe:a', 'cpe:b'] },
+    })
+  })
+})
