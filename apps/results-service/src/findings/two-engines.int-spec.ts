@@ -90,7 +90,10 @@ describe('what two engines report of one image', () => {
     expect(shared[0]?.differences?.map(({ kind }) => kind)).not.toContain('only-one')
     const alone = page.items.find(({ reportedBy }) => reportedBy?.length === 1)
     expect(alone?.differences).toEqual([
-      { kind: 'only-one', detail: 'trivy does not report it in its complete result made with the database built at 2026-11-23T05:00:00.000Z' },
+      {
+        kind: 'only-one',
+        detail: 'trivy does not report it in its complete result made with the database built at 2026-11-23T05:00:00.000Z',
+      },
     ])
   })
 
