@@ -313,11 +313,24 @@ describe('findings of the fleet', () => {
   })
 
   it.each([
-    ['colour = red', 'filter-invalid'],
-    ['package.version < 1', undefined],
-  ])('by %s answer %s', async (filter, code) => {
-    if (code === undefined) await expect(query({ filter })).resolves.toMatchObject({ items: [] })
-    else await expect(query({ filter })).rejects.toMatchObject({ code })
+    'risk > 1e300',
+    'risk < -1e-300',
+    'epss = 1e308',
+    'firstSeen < 0000-01-01',
+    'changed > 9999-12-31T23:59:59-23:59',
+    'package.version < ""',
+    'package.name = "\u0000\ud800%_\\\\"',
+    `package.name ~ "${'*a'.repeat(90)}"`,
+    `package.name = "${'a'.repeat(3900)}"`,
+    'source ~ "\u0000*"',
+    'namespace = "\u0000" or owner in ("\ue000", "x")',
+    `layer in (${digestOf('a')}, ${digestOf('b')})`,
+  ])('by %s are none, and no error', async (filter) => {
+    await expect(query({ filter, count: 'true' })).resolves.toMatchObject({ items: [], count: { count: 0 } })
+  })
+
+  it('by a filter that does not parse are refused', async () => {
+    await expect(query({ filter: 'colour = red' })).rejects.toMatchObject({ code: 'filter-invalid' })
   })
 
   it('refuse a cursor of another filter', async () => {

@@ -63,7 +63,9 @@ function valueCondition(
   column: SqlCondition,
   type: 'float8' | 'bool' | 'real',
 ): SqlCondition {
-  const value = parameters.add(comparison.values[0], type)
+  const [given] = comparison.values
+  // PostgreSQL refuses a number that real cannot hold; rounded to it, it is infinite or 0.
+  const value = parameters.add(type === 'real' ? Math.fround(Number(given)) : given, type)
   return (alias) => `${column(alias)} ${sqlOperator(comparison)} ${value}`
 }
 

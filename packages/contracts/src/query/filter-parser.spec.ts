@@ -161,5 +161,7 @@ describe('the fields', () => {
     expect(momentOf('-1d12h', now)).toBe(now - 36 * 3_600_000)
     expect(momentOf('2026-11-24', now)).toBe(Date.parse('2026-11-24T00:00:00Z'))
     expect(momentOf('-999999999d', now)).toBe(0)
+    expect(momentOf('0000-01-01', now)).toBe(0)
+    expect(new Date(momentOf('9999-12-31T23:59:59-23:59', now)).toISOString()).toBe('9999-12-31T23:59:59.999Z')
   })
 })

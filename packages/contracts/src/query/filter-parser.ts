@@ -151,11 +151,14 @@ function valueOf({ type, values }: FilterField, text: string): FilterValue | und
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** The moment, in milliseconds of the epoch, that a time of a filter stands for now. */
+const lastMoment = Date.parse('9999-12-31T23:59:59.999Z')
+
+/** The moment, in milliseconds of the epoch, that a time of a filter stands for now; within the years 1970 to 9999. */
 export function momentOf(value: string, nowMs: number): number {
-  if (!value.startsWith('-')) return Date.parse(value)
-  let passed = 0
-  for (const [, amount, unit] of value.matchAll(/(\d+)(ms|s|m|h|d)/g)) passed += Number(amount) * (unitMs[unit ?? 'ms'] ?? 0)
-  // A time before the epoch's year 0 is no timestamp of a database: everything is after it.
-  return Math.max(nowMs - passed, 0)
+  let moment = Date.parse(value)
+  if (value.startsWith('-')) {
+    moment = nowMs
+    for (const [, amount, unit] of value.matchAll(/(\d+)(ms|s|m|h|d)/g)) moment -= Number(amount) * (unitMs[unit ?? 'ms'] ?? 0)
+  }
+  return Math.min(Math.max(moment, 0), lastMoment)
 }
