@@ -1,7 +1,7 @@
 import { findTool } from '@pharos/test-kit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type GrypeOnSample, grypeOnSample, keyOfMatch, reportOfMatches } from './__tests__/grype-command.js'
-import { createVexHarness, openVex, statement, type VexHarness } from './__tests__/vex-harness.js'
+import { type GrypeMatch, type GrypeOnSample, grypeOnSample, keyOfMatch, reportOfMatches } from './__tests__/grype-command.js'
+import { createVexHarness, openVex, statement, triager, type VexHarness } from './__tests__/vex-harness.js'
 
 const repository = 'registry.example:5000/team-a/shop'
 
@@ -116,4 +116,35 @@ describe.skipIf(!hasTools)('a VEX document suppresses what it makes grype ignore
     },
     60_000,
   )
+
+  it.each(['openvex', 'csaf'])('and what goes out as %s makes grype ignore what is suppressed here', async (format) => {
+    const [first, second, third] = ['tar', 'curl', 'openssl'].map((name) => grype.matches.find(({ artifact }) => artifact.name === name))
+    const decide = async (found: GrypeMatch | undefined, payload: object) => {
+      const [row] = await harness.app.query<{ id: string }>(
+        `select 'f_' || replace(f.id::text, '-', '') as id from finding f join package p on p.id = f.package_id
+           join vulnerability v on v.id = f.vulnerability_id where p.purl = $1 and v.native_id = $2`,
+        [found?.artifact.purl, found?.vulnerability.id],
+      )
+      const answer = await harness.app.request({
+        method: 'PATCH',
+        url: `/api/v1/findings/${row?.id ?? ''}`,
+        principal: triager('ana'),
+        payload,
+        headers: { 'if-match': '*' },
+      })
+      expect(answer.status).toBe(200)
+    }
+    await decide(first, { status: 'not_affected', justification: 'inline_mitigations_already_exist' })
+    await decide(second, { status: 'false_positive', comment: 'Another curl.' })
+    await decide(third, { status: 'affected' })
+    const exported = await harness.app.request({
+      method: 'GET',
+      url: `/api/v1/images/${grype.digest}/vex?format=${format}`,
+      principal: triager('ana'),
+    })
+    expect(exported.status).toBe(200)
+    expect(await grype.suppressedBy(exported.body)).toEqual(await suppressed())
+    expect(await suppressed()).toHaveLength(2)
+    for (const found of [first, second, third]) await decide(found, { status: 'new' })
+  })
 })

@@ -122,7 +122,7 @@ function remediationsOf(decisions: readonly ExportedDecision[], products: Produc
 class ProductIds {
   private readonly images = new Map<string, { id: string; image: ExportedImage }>()
   private readonly packages = new Map<string, { id: string; package: ExportedDecision['package'] }>()
-  private readonly related = new Map<string, { id: string; image: string; package: string; name: string }>()
+  private readonly related = new Map<string, { id: string; image: string; package: string; name: string; purl: string }>()
 
   constructor(decisions: readonly ExportedDecision[]) {
     for (const { image, package: found } of decisions) {
@@ -136,6 +136,7 @@ class ProductIds {
         image: imageId,
         package: packageId,
         name: `${nameOf(found)} in ${titleOf(image)}`,
+        purl: found.purl,
       })
     }
   }
@@ -152,10 +153,11 @@ class ProductIds {
           return {
             product_id: id,
             name: titleOf(image),
-            product_identification_helper: {
-              ...(purl === undefined ? {} : { purl }),
-              hashes: [{ filename: 'manifest.json', file_hashes: [{ algorithm: 'sha256', value: imageHash(image) }] }],
-            },
+            // A digest is in the purl, too; the Go library that others read CSAF with does not read hashes (gocsaf 3.5).
+            product_identification_helper:
+              purl === undefined
+                ? { hashes: [{ filename: 'manifest.json', file_hashes: [{ algorithm: 'sha256', value: imageHash(image) }] }] }
+                : { purl },
           }
         }),
         ...[...this.packages.values()].map(({ id, package: found }) => ({
@@ -168,7 +170,8 @@ class ProductIds {
         category: 'default_component_of',
         product_reference: related.package,
         relates_to_product_reference: related.image,
-        full_product_name: { product_id: related.id, name: related.name },
+        // Readers that know no images look here for the package.
+        full_product_name: { product_id: related.id, name: related.name, product_identification_helper: { purl: related.purl } },
       })),
     }
   }
