@@ -8,7 +8,8 @@ import { ReportMatch, ReportVulnerability } from './report.js'
 /** Header in which a worker shows the token of its chunk. */
 export const rematchTokenHeader = 'x-pharos-rematch-token'
 
-const hash = z.uuid()
+// Not every hash is a UUID of one of the versions: only its form counts.
+const hash = z.guid()
 
 /** A worker asks for a piece of a re-match. */
 export const ClaimRematchChunk = defineSchema(
