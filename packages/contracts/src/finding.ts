@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Digest, EngineName, pageOf, Severity, Timestamp, Uuid } from './primitives.js'
 import { decisionStatuses } from './query/filter-fields.js'
-import { FilteredPageQuery, walkablePageOf } from './query/query-page.js'
+import { filteredPageQuery, walkablePageOf } from './query/query-page.js'
 import { defineSchema, exampleOf } from './schema.js'
 
 /** Whether and how a vulnerability is fixed, as the advisory says. */
@@ -239,7 +239,7 @@ export type FindingPage = z.infer<typeof FindingPage>
 /** Filters of `/images/{digest}/findings`. Comma-separated lists mean "one of". */
 export const ListFindingsQuery = defineSchema(
   'ListFindingsQuery',
-  FilteredPageQuery.extend({
+  filteredPageQuery('findings').extend({
     engine: EngineName.optional(),
     severity: z.string().max(100).optional().describe('Severities, comma separated'),
     minRisk: z.coerce.number().min(0).max(100).optional(),
@@ -261,7 +261,7 @@ export type ListFindingsQuery = z.infer<typeof ListFindingsQuery>
 /** A list of the findings of all images that the caller may see. */
 export const QueryFindings = defineSchema(
   'QueryFindings',
-  FilteredPageQuery.extend({
+  filteredPageQuery('findings').extend({
     sort: z
       .enum(['-risk', 'risk', '-severity', 'severity', '-epss', 'epss', '-firstSeen', 'firstSeen'])
       .default('-risk')

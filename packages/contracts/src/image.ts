@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Finding, Location, PackageRef } from './finding.js'
 import { Digest, EngineName, ImageReferenceText, pageOf, PageQuery, Timestamp } from './primitives.js'
-import { CappedCount, FilteredPageQuery, walkablePageOf } from './query/query-page.js'
+import { CappedCount, filteredPageQuery, walkablePageOf } from './query/query-page.js'
 import { EngineOutcome, ScanTask } from './scan.js'
 import { defineSchema, exampleOf } from './schema.js'
 
@@ -153,7 +153,7 @@ export type ImagePage = z.infer<typeof ImagePage>
 
 export const ListImagesQuery = defineSchema(
   'ListImagesQuery',
-  FilteredPageQuery.extend({
+  filteredPageQuery('images').extend({
     search: z
       .string()
       .min(1)
@@ -172,6 +172,10 @@ export const ImageDetail = defineSchema(
   'ImageDetail',
   ImageSummary.extend({
     mediaType: z.string(),
+    isDistroEndOfLife: z
+      .boolean()
+      .nullable()
+      .describe('Whether the distribution had reached its end of life when the image was last scanned; null while no engine has said'),
     configDigest: Digest.nullable(),
     indexDigests: z.array(Digest).describe('Indexes that list it'),
     layers: z.array(z.object({ digest: Digest, diffId: z.string().nullable(), sizeBytes: z.int() })),
@@ -191,6 +195,7 @@ export const ImageDetail = defineSchema(
   {
     ...exampleOf(ImageSummary),
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    isDistroEndOfLife: false,
     configDigest: null,
     indexDigests: [],
     layers: [],
@@ -271,7 +276,7 @@ export type FleetPackagePage = z.infer<typeof FleetPackagePage>
 /** A list of the packages of all images that the caller may see. */
 export const QueryPackages = defineSchema(
   'QueryPackages',
-  FilteredPageQuery.extend({ sort: z.enum(['name', '-name']).default('name').describe('Order; ties have a fixed order') }),
+  filteredPageQuery('packages').extend({ sort: z.enum(['name', '-name']).default('name').describe('Order; ties have a fixed order') }),
   { filter: 'package.name = log4j-core and package.version < 2.17', sort: 'name' },
 )
 export type QueryPackages = z.infer<typeof QueryPackages>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Digest, Timestamp } from '../primitives.js'
 import { defineSchema, exampleOf } from '../schema.js'
-import { FilteredPageQuery, walkablePageOf } from './query-page.js'
+import { filteredPageQuery, walkablePageOf } from './query-page.js'
 
 /** A container of a workload that runs now, and the image that it runs. */
 export const FleetWorkload = defineSchema(
@@ -55,7 +55,7 @@ export type FleetWorkloadPage = z.infer<typeof FleetWorkloadPage>
 /** A list of the workloads that run now and that the caller may see. */
 export const QueryWorkloads = defineSchema(
   'QueryWorkloads',
-  FilteredPageQuery.extend({
+  filteredPageQuery('workloads').extend({
     sort: z.enum(['name', '-name']).default('name').describe('Order by cluster, namespace, kind, name and container'),
   }),
   { filter: 'namespace = payments and vulnerability = CVE-2023-4911', sort: 'name' },

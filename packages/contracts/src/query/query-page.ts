@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { PageQuery } from '../primitives.js'
 import { defineSchema } from '../schema.js'
+import { filterFieldNames, type FilterResource } from './filter-fields.js'
 import { filterLimits } from './filter-parser.js'
 
 /** A count that stops at a limit: counting a fleet to the end would cost what nobody reads. */
@@ -16,20 +17,28 @@ export type CappedCount = z.infer<typeof CappedCount>
 
 export const FilterText = defineSchema(
   'FilterText',
-  z.string().max(filterLimits.length).describe('Filter, e.g. severity >= high and kev = true; see the page on queries'),
+  z.string().max(filterLimits.length).describe('Filter of a list, e.g. severity >= high and kev = true'),
   'severity >= high and kev = true',
 )
 
-/** Parameters of a list that takes a filter. */
-export const FilteredPageQuery = defineSchema(
-  'FilteredPageQuery',
-  PageQuery.extend({
-    filter: FilterText.optional(),
+const grammar =
+  'Filter: conditions `field operator value`, joined by `and`, `or`, `not` and parentheses. Operators: = != > >= < <=, ~ with * for any run of characters, in (a, b).'
+
+/** Parameters of a list of a resource that takes a filter; the description names the fields. */
+export function filteredPageQuery(resource: FilterResource) {
+  return PageQuery.extend({
+    filter: z
+      .string()
+      .max(filterLimits.length)
+      .optional()
+      .describe(`${grammar} Fields of ${resource}: ${filterFieldNames(resource).join(', ')}`),
     cursor: z.string().max(1024).optional().describe('nextCursor or prevCursor of a page, with the same filter and order; opaque'),
     count: z.enum(['true', 'false']).default('false').describe('Whether to count the rows that fit the filter, up to 10,000'),
-  }),
-  { filter: 'kev = true', limit: 50 },
-)
+  })
+}
+
+/** A list of images that something leads to, by filter. */
+export const FilteredPageQuery = defineSchema('FilteredPageQuery', filteredPageQuery('images'), { filter: 'running = true', limit: 50 })
 export type FilteredPageQuery = z.infer<typeof FilteredPageQuery>
 
 /** A page that can be walked in both directions. There are rows before or behind it exactly if the cursor is a string. */
