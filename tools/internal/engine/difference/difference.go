@@ -47,7 +47,7 @@ func (d *Difference) Touches(unit *units.Unit, fields *units.Fields) bool {
 	if d.IsEverything {
 		return true
 	}
-	packages, err := unit.Packages(fields)
+	packages, err := unit.Packages(fields, "")
 	if err != nil {
 		// Matching says what is wrong with it.
 		return true

@@ -14,7 +14,7 @@ import (
 )
 
 // followed are the functions of Grype that this module follows because it cannot call them, with the hash of the text that was followed.
-// When one differs: read what changed, change ours (grypeoptions, match/packages.go, match/match.go), then the hash.
+// When one differs: read what changed, change ours (grypeoptions, match/packages.go, match/match.go, lookup, units, unitmatch), then the hash.
 var followed = map[string]map[string]string{
 	"cmd/grype/cli/commands/root.go": {
 		"runGrype":                 "22750aaa4ed75a3d",
@@ -37,7 +37,37 @@ var followed = map[string]map[string]string{
 		"syftProvider":   "b9531b3394c0ec61",
 		"distroFromSBOM": "e1790a3248274816",
 	},
+	"grype/db/v6/vulnerability.go": {
+		"getRelatedVulnerabilities": "60186f29af27b777",
+	},
+	"grype/db/v6/vulnerability_provider.go": {
+		"FindVulnerabilities":   "a7681798ebc3e063",
+		"fetchVulnerability":    "188757419cf06b16",
+		"filterVulnerabilities": "0be9b13af56eafd0",
+		"handleOSError":         "78c7037cd2e354f0",
+	},
+	"grype/db/v6/search_query.go": {
+		"ApplyCriteria":        "2179340f062930c7",
+		"handleEcosystem":      "7cd7f1e15558c433",
+		"handleCPE":            "d218707310b4fabd",
+		"normalizePackageName": "1e0251141c547b22",
+	},
+	"grype/vulnerability_matcher.go": {
+		"searchDBForMatches": "464a973030d53fd0",
+		"findDBMatches":      "6a5dda0f3ffed190",
+		"ignoredMatchFilter": "2827a82018d382d2",
+		"newMatcherIndex":    "223ba7231ee5a5c9",
+	},
+	"grype/matcher/internal/ignores.go": {
+		"OwnershipIgnores": "0813faec7cf536e4",
+	},
+	"grype/matcher/internal/language.go": {
+		"constructIgnoreFilters": "222d71dbc26118d4",
+	},
 	"grype/pkg/package.go": {
+		"dataFromPkg":               "2fb066f31caacc89",
+		"golangMetadataFromPkg":     "59779ef1ea303497",
+		"javaDataFromPkgMetadata":   "b6b36750bf938805",
 		"removePackagesByOverlap":   "486032ad34be1e20",
 		"excludePackage":            "5bf5dcc04986a280",
 		"distroFeedIsComprehensive": "7ee5e3bb825029eb",

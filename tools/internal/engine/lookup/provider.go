@@ -20,7 +20,7 @@ import (
 )
 
 // rememberedVulnerabilities bounds what is kept of searches; one takes about 2 KiB.
-const rememberedVulnerabilities = 50_000
+const rememberedVulnerabilities = 120_000
 
 // Lookup is one database, shared by all that search in it. It is safe for concurrent use.
 type Lookup struct {
@@ -149,6 +149,12 @@ func (l *Lookup) base(query query) ([]vulnerability.Vulnerability, error) {
 	found, err := l.Provider.FindVulnerabilities(query.searched...)
 	if err != nil {
 		return nil, err
+	}
+	for i := range found {
+		// The record has gone into the metadata; to keep it would double what is remembered.
+		if found[i].Metadata != nil {
+			found[i].Internal = nil
+		}
 	}
 	l.known.put(key, found, weigh(found))
 	return found, nil

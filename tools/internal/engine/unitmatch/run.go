@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/anchore/grype/grype/pkg"
+
 	"github.com/pharos-security/pharos/tools/internal/engine/database"
 	"github.com/pharos-security/pharos/tools/internal/engine/failure"
 	"github.com/pharos-security/pharos/tools/internal/engine/lookup"
@@ -60,14 +62,20 @@ type job struct {
 	line     []byte
 }
 
+// unitsPerBatch share the cost of preparing rules.
+const unitsPerBatch = 64
+
 // maxUnitBytes bounds one unit. A Go module of a large binary has about 1 MB of symbols.
 const maxUnitBytes = 64 << 20
 
-// jobsPerWorker bounds the units in memory, done and to be done.
-const jobsPerWorker = 64
+// batchesPerWorker bounds the units in memory, done and to be done.
+const batchesPerWorker = 4
 
 // Run matches all units of a file. It uses all processors; what is in memory at once is bounded whatever the file's length.
 func (m *Matcher) Run(ctx context.Context, info database.Info, open *lookup.Lookup, request Request) (*Result, error) {
+	if m.options.ByCVE {
+		return nil, failure.New(failure.BadRequest, "units are not matched with --by-cve: it renames what the former database named otherwise")
+	}
 	started := time.Now()
 	input, err := os.Open(request.UnitsPath)
 	if err != nil {
@@ -95,10 +103,10 @@ func (m *Matcher) stream(parent context.Context, open *lookup.Lookup, isTouched 
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	workers := runtime.GOMAXPROCS(0)
-	jobs := make(chan job)
-	outcomes := make(chan outcome)
+	jobs := make(chan []job)
+	outcomes := make(chan []outcome)
 	// A slot is taken before a line is read and given back when its result is written: one slow unit cannot pile the others up.
-	slots := make(chan struct{}, workers*jobsPerWorker)
+	slots := make(chan struct{}, workers*batchesPerWorker*unitsPerBatch)
 
 	var running sync.WaitGroup
 	running.Add(1)
@@ -113,7 +121,7 @@ func (m *Matcher) stream(parent context.Context, open *lookup.Lookup, isTouched 
 		running.Add(1)
 		go func() {
 			defer running.Done()
-			worker := m.worker(open)
+			worker := &worker{matcher: m, session: open.Session()}
 			for next := range jobs {
 				select {
 				case outcomes <- worker.run(ctx, next, isTouched):
@@ -140,21 +148,32 @@ func (m *Matcher) stream(parent context.Context, open *lookup.Lookup, isTouched 
 	return err
 }
 
-func readLines(ctx context.Context, input io.Reader, slots chan<- struct{}, jobs chan<- job) error {
+func readLines(ctx context.Context, input io.Reader, slots chan<- struct{}, jobs chan<- []job) error {
 	scanner := bufio.NewScanner(input)
 	scanner.Buffer(make([]byte, 0, 256<<10), maxUnitBytes)
+	var next []job
+	hand := func() bool {
+		select {
+		case jobs <- next:
+			next = nil
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
 	for sequence := 0; scanner.Scan(); sequence++ {
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
 			return nil
 		}
-		line := append([]byte(nil), scanner.Bytes()...)
-		select {
-		case jobs <- job{sequence, line}:
-		case <-ctx.Done():
+		next = append(next, job{sequence, append([]byte(nil), scanner.Bytes()...)})
+		if len(next) == unitsPerBatch && !hand() {
 			return nil
 		}
+	}
+	if len(next) > 0 && !hand() {
+		return nil
 	}
 	if err := scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
 		return failure.New(failure.BadRequest, "a match unit is longer than %d bytes", maxUnitBytes)
@@ -164,47 +183,74 @@ func readLines(ctx context.Context, input io.Reader, slots chan<- struct{}, jobs
 	return nil
 }
 
-func writeInOrder(outcomes <-chan outcome, slots <-chan struct{}, out *writer) error {
-	waiting := map[int]outcome{}
+func writeInOrder(outcomes <-chan []outcome, slots <-chan struct{}, out *writer) error {
+	waiting := map[int][]outcome{}
 	next := 0
-	for result := range outcomes {
-		waiting[result.sequence] = result
+	for results := range outcomes {
+		waiting[results[0].sequence] = results
 		for {
 			ready, ok := waiting[next]
 			if !ok {
 				break
 			}
 			delete(waiting, next)
-			next++
-			if err := out.add(ready); err != nil {
-				return err
+			next += len(ready)
+			for _, result := range ready {
+				if err := out.add(result); err != nil {
+					return err
+				}
+				<-slots
 			}
-			<-slots
 		}
 	}
 	return out.flush()
 }
 
-func (w *worker) run(ctx context.Context, next job, isTouched func(*units.Unit) bool) outcome {
-	result := outcome{sequence: next.sequence}
+// run works on a batch. A unit that fails leaves the others alone.
+func (w *worker) run(ctx context.Context, jobs []job, isTouched func(*units.Unit) bool) []outcome {
+	results := make([]outcome, len(jobs))
+	ids := make([]pkg.ID, len(jobs))
+	collected := &batch{}
+	for i, next := range jobs {
+		result := &results[i]
+		*result = outcome{sequence: next.sequence}
+		unit, err := read(next, result)
+		switch {
+		case err != nil:
+			result.err = err
+		case isTouched != nil && !isTouched(unit):
+			result.isSkipped = true
+		default:
+			ids[i], result.err = w.add(ctx, collected, unit)
+		}
+	}
+	rendered, err := w.finish(collected)
+	for i := range results {
+		switch {
+		case ids[i] == "":
+		case err != nil:
+			results[i].err = err
+		default:
+			results[i].matches = rendered[ids[i]]
+		}
+	}
+	return results
+}
+
+// read takes a line apart; the result gets its id.
+func read(next job, result *outcome) (*units.Unit, error) {
 	var line struct {
 		ID    *int64          `json:"id"`
 		Input json.RawMessage `json:"input"`
 	}
-	if err := json.Unmarshal(next.line, &line); err != nil || line.ID == nil {
+	if err := json.Unmarshal(next.line, &line); err != nil {
 		result.id = -1
-		result.err = fmt.Errorf("line %d is no match unit with its id: %w", next.sequence+1, err)
-		return result
+		return nil, fmt.Errorf("line %d is no match unit: %w", next.sequence+1, err)
+	}
+	if line.ID == nil {
+		result.id = -1
+		return nil, fmt.Errorf("line %d has no id", next.sequence+1)
 	}
 	result.id = *line.ID
-	unit, err := units.Decode(line.Input)
-	switch {
-	case err != nil:
-		result.err = err
-	case isTouched != nil && !isTouched(unit):
-		result.isSkipped = true
-	default:
-		result.matches, result.err = w.match(ctx, unit)
-	}
-	return result
+	return units.Decode(line.Input)
 }

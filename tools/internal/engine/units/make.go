@@ -218,19 +218,9 @@ func (s *packageSet) listWithout(canonical []byte) []*Package {
 	return list
 }
 
-// IDs of the packages that a unit is decoded to. The unit's own has no prefix that another's could have.
-const (
-	ownID         = pkg.ID("package")
-	ownerPrefix   = "owner-"
-	siblingPrefix = "sibling-"
-)
-
-// IsOwn tells a match of the unit's own package from one of an owner or sibling, which is not the unit's.
-func IsOwn(id pkg.ID) bool { return id == ownID }
-
-// Packages are what Grype is to match for the unit: its own package first, with its owners related to it, then owners and siblings. Its errors
-// have the code bad-request. None for a dropped unit.
-func (u *Unit) Packages(fields *Fields) ([]pkg.Package, error) {
+// Packages are what Grype is to match for the unit: its own package first, with its owners related to it, then owners and siblings. Their ids
+// begin with scope. Its errors have the code bad-request. None for a dropped unit.
+func (u *Unit) Packages(fields *Fields, scope string) ([]pkg.Package, error) {
 	if u.Dropped || u.Package == nil {
 		return nil, nil
 	}
@@ -242,16 +232,16 @@ func (u *Unit) Packages(fields *Fields) ([]pkg.Package, error) {
 		}
 		return err
 	}
-	if err := add(u.Package, ownID, true); err != nil {
+	if err := add(u.Package, pkg.ID(scope+"package"), true); err != nil {
 		return nil, err
 	}
 	for i, owner := range u.Owners {
-		if err := add(owner, numbered(ownerPrefix, i), true); err != nil {
+		if err := add(owner, numbered(scope+"owner-", i), true); err != nil {
 			return nil, err
 		}
 	}
 	for i, sibling := range u.Siblings {
-		if err := add(sibling, numbered(siblingPrefix, i), false); err != nil {
+		if err := add(sibling, numbered(scope+"sibling-", i), false); err != nil {
 			return nil, err
 		}
 	}
