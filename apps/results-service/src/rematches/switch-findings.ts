@@ -28,7 +28,7 @@ const saltLimit = 50
 
 /**
  * Makes findings follow the open matches, set by set: the same rules as those of a report (finding-diff.ts), for all images at
- * once. Works on temporary tables `chosen_before` and `chosen_after` (see switch-matches.ts).
+ * once. Works on the temporary tables that switch-matches.ts fills.
  */
 @Injectable()
 export class SwitchFindings {
@@ -47,15 +47,17 @@ export class SwitchFindings {
 
   /** Package and group whose finding may be another one: another match speaks for it, or the same one says something else. */
   private async findKeys(tx: Transaction): Promise<void> {
-    const facts = 'package_id, vulnerability_id, match_id, severity, fix_state, is_kev'
+    const differing = (one: string, other: string): string =>
+      `select c.package_id, v.group_id from ${one} c join vulnerability_after v on v.id = c.vulnerability_id
+        where not exists (select from ${other} o where o.match_id = c.match_id and o.severity = c.severity and o.fix_state = c.fix_state and o.is_kev = c.is_kev)`
     await tx.query(`
       create temp table switch_key on commit drop as
-      with one as (select ${facts} from chosen_before), other as (select ${facts} from chosen_after),
-           differing as ((table one except table other) union (table other except table one))
-      select d.package_id, v.group_id from differing d join vulnerability v on v.id = d.vulnerability_id
+      ${differing('chosen_before', 'chosen_after')}
       union
-      select m.package_id, v.group_id from match_before m join vulnerability_before b on b.id = m.vulnerability_id join vulnerability v on v.id = b.id
-       where v.group_id <> b.group_id`)
+      ${differing('chosen_after', 'chosen_before')}
+      union
+      select m.package_id, a.group_id from match_before m join vulnerability_before b on b.id = m.vulnerability_id join vulnerability_after a on a.id = b.id
+       where a.group_id <> b.group_id`)
     await tx.query('analyze switch_key')
   }
 
@@ -151,8 +153,8 @@ export class SwitchFindings {
   private async crossEpss(tx: Transaction, { engineCode, epssThreshold }: FindingSwitch): Promise<void> {
     await tx.query(
       `create temp table switch_crossed on commit drop as
-       select b.id as vulnerability_id from vulnerability_before b left join vulnerability_score s on s.vulnerability_id = b.id
-        where (coalesce(b.epss, 0) >= $1) <> (coalesce(s.epss, 0) >= $1)`,
+       select b.id as vulnerability_id from vulnerability_before b join vulnerability_after a on a.id = b.id
+        where (coalesce(b.epss, 0) >= $1) <> (coalesce(a.epss, 0) >= $1)`,
       [epssThreshold],
     )
     await tx.query('analyze switch_crossed')

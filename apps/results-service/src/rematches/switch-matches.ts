@@ -23,19 +23,15 @@ const isMatched = `join rematch_unit u on u.rematch_id = s.rematch_id and u.pack
 export class SwitchMatches {
   constructor(private readonly vulnerabilities: VulnerabilityStore) {}
 
-  /** Keeps how things stood in temporary tables, for the comparison after the switch. */
+  /** Keeps how things stood in narrow temporary tables, for the comparison after the switch. */
   async keepFormer(tx: Transaction, { engineCode }: MatchSwitch): Promise<void> {
+    await this.readVulnerabilities(tx, 'vulnerability_before')
     await tx.query(
-      `create temp table vulnerability_before on commit drop as
-       select v.id, v.group_id, v.severity, s.epss, ${isListed('s')} as is_kev from vulnerability v left join vulnerability_score s on s.vulnerability_id = v.id`,
-    )
-    await tx.query('create unique index on vulnerability_before (id)')
-    await tx.query('analyze vulnerability_before')
-    await tx.query(
-      `create temp table match_before on commit drop as select id, package_id, vulnerability_id from package_match where is_open and engine = ${engineCode}`,
+      `create temp table match_before on commit drop as
+       select id, package_id, vulnerability_id, fix_state from package_match where is_open and engine = ${engineCode}`,
     )
     await tx.query('analyze match_before')
-    await this.choose(tx, 'chosen_before', engineCode)
+    await this.choose(tx, 'before')
   }
 
   async apply(tx: Transaction, input: MatchSwitch): Promise<RematchReport['matches']> {
@@ -52,12 +48,22 @@ export class SwitchMatches {
       [input.rematchId, input.generationId],
     )
     await tx.query(
-      `insert into package_match (package_id, vulnerability_id, engine, fix_state, content_hash, body, since_generation)
-       select s.package_id, v.id, $3::int2, s.fix_state, s.content_hash, s.body::json, $2
-         from rematch_match s ${isMatched} join vulnerability v on v.key_hash = s.vulnerability_key where s.rematch_id = $1 order by s.package_id, v.id`,
+      `create temp table match_after on commit drop as
+       select b.* from match_before b where not exists (select from rematch_gone s ${isMatched} where s.rematch_id = $1 and s.match_id = b.id)`,
+      [input.rematchId],
+    )
+    await tx.query(
+      `with inserted as (
+         insert into package_match (package_id, vulnerability_id, engine, fix_state, content_hash, body, since_generation)
+         select s.package_id, v.id, $3::int2, s.fix_state, s.content_hash, s.body::json, $2
+           from rematch_match s ${isMatched} join vulnerability v on v.key_hash = s.vulnerability_key where s.rematch_id = $1 order by s.package_id, v.id
+         returning id, package_id, vulnerability_id, fix_state)
+       insert into match_after select * from inserted`,
       [input.rematchId, input.generationId, input.engineCode],
     )
-    await this.choose(tx, 'chosen_after', input.engineCode)
+    await tx.query('analyze match_after')
+    await this.readVulnerabilities(tx, 'vulnerability_after')
+    await this.choose(tx, 'after')
     return counted
   }
 
@@ -65,9 +71,9 @@ export class SwitchMatches {
   async moved(tx: Transaction): Promise<Pick<RematchReport['vulnerabilities'], 'changedSeverity' | 'changedKev' | 'epssCrossed'>> {
     const row = await oneRow<{ severity: number; kev: number; crossed: number }>(
       tx,
-      `select count(*) filter (where v.severity <> b.severity)::int as severity, count(*) filter (where ${isListed('s')} <> b.is_kev)::int as kev,
+      `select count(*) filter (where a.severity <> b.severity)::int as severity, count(*) filter (where a.is_kev <> b.is_kev)::int as kev,
               (select count(*)::int from switch_crossed) as crossed
-         from vulnerability_before b join vulnerability v on v.id = b.id left join vulnerability_score s on s.vulnerability_id = b.id`,
+         from vulnerability_before b join vulnerability_after a on a.id = b.id`,
     )
     return { changedSeverity: row?.severity ?? 0, changedKev: row?.kev ?? 0, epssCrossed: row?.crossed ?? 0 }
   }
@@ -90,16 +96,25 @@ export class SwitchMatches {
     }
   }
 
-  /** The match that speaks for each package and alias group: of the highest risk, then severity, then the one stored first. */
-  private async choose(tx: Transaction, table: 'chosen_before' | 'chosen_after', engineCode: number): Promise<void> {
+  private async readVulnerabilities(tx: Transaction, table: 'vulnerability_before' | 'vulnerability_after'): Promise<void> {
     await tx.query(
       `create temp table ${table} on commit drop as
-       select distinct on (m.package_id, v.group_id) m.package_id, v.group_id, m.vulnerability_id, m.id as match_id, v.severity, m.fix_state, ${isListed('s')} as is_kev
-         from package_match m join vulnerability v on v.id = m.vulnerability_id left join vulnerability_score s on s.vulnerability_id = v.id
-        where m.is_open and m.engine = ${engineCode}
-        order by m.package_id, v.group_id, coalesce(s.risk, 0) desc, v.severity desc, m.vulnerability_id, m.id`,
+       select v.id, v.group_id, v.severity, coalesce(s.risk, 0) as risk, s.epss, ${isListed('s')} as is_kev
+         from vulnerability v left join vulnerability_score s on s.vulnerability_id = v.id`,
     )
+    await tx.query(`create unique index on ${table} (id)`)
     await tx.query(`analyze ${table}`)
+  }
+
+  /** The match that speaks for each package and alias group: of the highest risk, then severity, then the one stored first. */
+  private async choose(tx: Transaction, when: 'before' | 'after'): Promise<void> {
+    await tx.query(
+      `create temp table chosen_${when} on commit drop as
+       select distinct on (m.package_id, v.group_id) m.package_id, v.group_id, m.vulnerability_id, m.id as match_id, v.severity, m.fix_state, v.is_kev
+         from match_${when} m join vulnerability_${when} v on v.id = m.vulnerability_id
+        order by m.package_id, v.group_id, v.risk desc, v.severity desc, m.vulnerability_id, m.id`,
+    )
+    await tx.query(`analyze chosen_${when}`)
   }
 
   private async count(tx: Transaction, { rematchId }: MatchSwitch): Promise<RematchReport['matches']> {

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import {
-  type ClaimedRematchChunk,
+  ClaimedRematchChunk,
   type GenerationRef,
   matchContentHash,
   type PackageChunkResults,
   type RematchChunkAnswer,
+  RematchChunkResults,
   ReportVulnerability,
   type ScoreChunkResults,
   vulnerabilityContentHash,
@@ -94,12 +95,13 @@ export async function createRematches() {
   const active = (): Promise<GenerationRef[]> => stores.generations.active(database.runner)
 
   async function claim(version = engineVersion): Promise<Claimed | null> {
-    const claimed = await work.claim({ workerId: 'worker-1', engineVersion: version })
+    // Through the contract, as over HTTP.
+    const claimed = ClaimedRematchChunk.parse(await work.claim({ workerId: 'worker-1', engineVersion: version }))
     return claimed.outcome === 'none' ? null : claimed
   }
 
   function deliver(claimed: Claimed, results: PackageChunkResults | ScoreChunkResults): Promise<RematchChunkAnswer> {
-    return work.deliver({ rematchId: claimed.rematchId, number: claimed.chunk, token: claimed.token }, results)
+    return work.deliver({ rematchId: claimed.rematchId, number: claimed.chunk, token: claimed.token }, RematchChunkResults.parse(results))
   }
 
   /** Takes chunks and delivers what the editions say, until there is none. Returns how many were delivered. */
