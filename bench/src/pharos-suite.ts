@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rm, symlink } from 'node:fs/promises'
+import { cp, mkdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   endOrphans,
@@ -41,6 +41,8 @@ export interface Suite {
   processes: readonly { name: string; pid: number }[]
   pids: readonly number[]
   pidOf(name: string): number
+  /** Starts a service that `services` left out. */
+  start(name: ServiceName): Promise<void>
   close(): Promise<void>
 }
 
@@ -53,6 +55,9 @@ export async function startSuite(options: SuiteOptions = {}): Promise<Suite> {
   await mkdir(join(home, 'logs'), { recursive: true })
   await symlink(join(pharosHome(), 'tools'), join(home, 'tools'))
   const undo: (() => Promise<unknown>)[] = [() => rm(home, { recursive: true, force: true })]
+  // For whoever looks for the reason of something: the logs outlive the run in this folder.
+  const logs = process.env.PHAROS_BENCH_LOGS
+  if (logs !== undefined) undo.push(() => cp(join(home, 'logs'), logs, { recursive: true }))
   const close = async (): Promise<void> => {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step()
   }
@@ -86,18 +91,27 @@ async function start(home: string, options: SuiteOptions, undo: (() => Promise<u
   }
   await migrate(settings)
   const services = await startServices(settings, options, undo)
-  const processes = [{ name: 'postgresql', pid: postgres.identity.pid }, { name: 'redis', pid: redis.identity.pid }, ...services]
+  const processes: { name: string; pid: number }[] = [
+    { name: 'postgresql', pid: postgres.identity.pid },
+    { name: 'redis', pid: redis.identity.pid },
+    ...services,
+  ]
   return {
     gateway: new Gateway(`http://127.0.0.1:${settings.ports.gateway}`, secrets.adminToken),
     settings,
     resultsUrl: `http://127.0.0.1:${settings.ports.results}`,
     home,
     processes,
-    pids: processes.map(({ pid }) => pid),
+    get pids() {
+      return processes.map(({ pid }) => pid)
+    },
     pidOf: (name) => {
       const found = processes.find((process) => process.name === name)
       if (!found) throw new Error(`${name} was not started`)
       return found.pid
+    },
+    start: async (name) => {
+      processes.push(...(await startServices(settings, { ...options, services: [name] }, undo)))
     },
     close,
   }

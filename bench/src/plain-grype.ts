@@ -11,6 +11,12 @@ export interface CommandRun {
   findings: number
 }
 
+/** What a finding is told by in the command's report. */
+export interface PlainMatch {
+  vulnerability: { id: string; namespace?: string; severity?: string; fix?: { state?: string; versions?: string[] | null } }
+  artifact: { type: string; name: string; version: string; locations?: { path: string; layerID?: string }[] | null }
+}
+
 /** The peer: the grype command with a database of its own, as a script in CI runs it. */
 export class PlainGrype {
   private readonly running = new Set<number>()
@@ -31,6 +37,8 @@ export class PlainGrype {
       HOME: directory,
       GRYPE_DB_CACHE_DIR: join(directory, 'database'),
       GRYPE_DB_AUTO_UPDATE: 'false',
+      // Made-up databases are as old as their facts say.
+      GRYPE_DB_VALIDATE_AGE: 'false',
       GRYPE_CHECK_FOR_APP_UPDATE: 'false',
       GRYPE_REGISTRY_INSECURE_USE_HTTP: 'true',
     }
@@ -48,6 +56,20 @@ export class PlainGrype {
     const { matches } = JSON.parse(await readFile(output, 'utf8')) as { matches: unknown[] }
     await rm(output)
     return { wallMs, findings: matches.length }
+  }
+
+  /** Folder of the imported database, as GRYPE_DB_CACHE_DIR names it. */
+  get databaseDirectory(): string {
+    return join(this.directory, 'database')
+  }
+
+  /** `grype sbom:PATH -o json`; the matches of its report. */
+  async matchSbom(path: string): Promise<PlainMatch[]> {
+    const output = join(this.directory, 'sbom-report.json')
+    await this.run([`sbom:${path}`, '-o', 'json'], output)
+    const { matches } = JSON.parse(await readFile(output, 'utf8')) as { matches: PlainMatch[] }
+    await rm(output)
+    return matches
   }
 
   /** The plain loop: `width` commands at once until all images are scanned. Answers the number of findings by reference. */
