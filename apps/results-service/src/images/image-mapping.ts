@@ -48,6 +48,7 @@ export function imageDetailOf(
       links: { findings: countFilters(row.digest, engineOf(engine.engine)) },
     })),
     mediaType: originalText(row.media_type),
+    isDistroEndOfLife: row.is_distro_end_of_life,
     configDigest: row.config_digest,
     indexDigests: row.index_digests,
     layers: row.layers.map(({ digest, sizeBytes }, position) => ({ digest, diffId: row.diff_ids[position] ?? null, sizeBytes })),

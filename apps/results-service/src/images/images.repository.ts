@@ -33,6 +33,7 @@ export interface ImageRow {
 /** All that is known of an image itself. */
 export interface ImageDetailRow extends ImageRow {
   media_type: string
+  is_distro_end_of_life: boolean | null
   config_digest: string | null
   layers: { digest: string; sizeBytes: number }[]
   diff_ids: string[]

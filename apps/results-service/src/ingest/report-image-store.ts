@@ -93,7 +93,7 @@ export class ReportImageStore {
          packages_hash = $2, package_count = coalesce($3, package_count), distro = coalesce($4, distro),
          labels = coalesce($5::json, labels), history = coalesce($6::json, history), diff_ids = coalesce($7::json, diff_ids), created_at = coalesce($8, created_at),
          cataloguer = coalesce($9::json, cataloguer), last_scanned_at = coalesce($10, last_scanned_at),
-         first_catalogued_at = coalesce(first_catalogued_at, $11),
+         first_catalogued_at = coalesce(first_catalogued_at, $11), is_distro_end_of_life = coalesce($12, is_distro_end_of_life),
          max_risk = coalesce((select max(max_risk) from image_summary where image_id = $1), 0)
        where id = $1`,
       [
@@ -108,6 +108,7 @@ export class ReportImageStore {
         jsonOrNull(catalogue ?? undefined),
         scannedAt,
         packages.cataloguedAt,
+        isDistroEndOfLife(report),
       ],
     )
     if (config !== null) await this.bases.place(tx, { ...report.image, ...config, id: imageId })
@@ -115,3 +116,9 @@ export class ReportImageStore {
 }
 
 const jsonOrNull = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
+
+/** Whether an engine's database says that the distribution has reached its end of life; null when none says anything. */
+function isDistroEndOfLife({ engines }: ReportHeader): boolean | null {
+  const told = engines.flatMap((engine) => engine.isDistroEndOfLife ?? [])
+  return told.length === 0 ? null : told.includes(true)
+}

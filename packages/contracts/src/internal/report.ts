@@ -97,6 +97,7 @@ export const EngineReport = z.object({
   matches: z.array(ReportMatch),
   secrets: z.array(ReportSecret),
   misconfigurations: z.array(ReportMisconfiguration),
+  isDistroEndOfLife: z.boolean().optional().describe('Whether the distribution had reached its end of life, as the database tells it'),
 })
 export type EngineReport = z.infer<typeof EngineReport>
 

@@ -28,6 +28,20 @@ describe('a report of grype 0.121.2', () => {
     expect(catalogue.packages.length).toBe(before)
   })
 
+  it('tells a distribution at its end of life by the alerts of its packages', () => {
+    const report = fixtureReport('debian-app')
+    const isOver = (alertsByPackage: unknown) =>
+      mapGrypeReport(GrypeReport.parse({ ...report, alertsByPackage }), fixtureCatalogue('debian-app')).isDistroEndOfLife
+    const alert = {
+      type: 'distro-eol',
+      message: 'Package is from end-of-life distro: debian 9',
+      metadata: { name: 'debian', version: '9' },
+    }
+    expect(isOver([{ package: { name: 'bash' }, alerts: [{ type: 'another' }, alert] }])).toBe(true)
+    expect(isOver([{ package: { name: 'bash' }, alerts: [{ type: 'another' }] }])).toBe(false)
+    expect(isOver(undefined)).toBe(false)
+  })
+
   it('says everything that it knows of a finding', () => {
     const catalogue = fixtureCatalogue('npm')
     const { vulnerabilities, matches } = mapGrypeReport(fixtureReport('npm'), catalogue)

@@ -35,6 +35,7 @@ export function mapGrypeReport(report: GrypeReport, catalogue: Catalogue): Engin
     secrets: [],
     misconfigurations: [],
     ignoredCount: report.ignoredMatches?.length ?? 0,
+    isDistroEndOfLife: (report.alertsByPackage ?? []).some(({ alerts }) => alerts.some(({ type }) => type === 'distro-eol')),
   }
 }
 

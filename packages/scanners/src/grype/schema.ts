@@ -86,6 +86,11 @@ export type GrypeMatch = z.infer<typeof GrypeMatch>
 export const GrypeReport = z.object({
   matches: z.array(GrypeMatch),
   ignoredMatches: z.array(z.unknown()).nullish(),
+  /** Left out when there is none. */
+  alertsByPackage: z
+    .array(z.object({ alerts: z.array(z.object({ type: z.string() })) }))
+    .nullish()
+    .catch(null),
   descriptor: z.object({
     name: z.string().default('grype'),
     version: z.string(),

@@ -68,7 +68,8 @@ export interface UsedDatabase {
 }
 
 /** What an engine found, by position in the catalogue's packages. */
-export interface EngineFindings extends Pick<EngineReport, 'vulnerabilities' | 'matches' | 'secrets' | 'misconfigurations'> {
+export interface EngineFindings
+  extends Pick<EngineReport, 'vulnerabilities' | 'matches' | 'secrets' | 'misconfigurations' | 'isDistroEndOfLife'> {
   readonly engineVersion: string | null
   readonly database: UsedDatabase | null
   /** Why the findings are not all: any reason makes the result partial. */

@@ -48,6 +48,13 @@ describe('a report of trivy 0.74.0', () => {
     ])
   })
 
+  it.each([
+    ['alpine318', true],
+    ['debian12-old', false],
+  ])('of %s says whether the distribution is at its end of life', (name, isDistroEndOfLife) => {
+    expect(map(name).findings.isDistroEndOfLife).toBe(isDistroEndOfLife)
+  })
+
   it('of alpine318 has its findings', () => {
     expect(map('alpine318').rows.map(([id, name]) => [id, name])).toEqual([
       ['CVE-2023-42366', 'busybox'],

@@ -44,6 +44,7 @@ export function mapTrivyReport(report: TrivyReport, catalogue: Catalogue): Omit<
     engineVersion: report.Trivy?.Version ?? null,
     reasons: [],
     ignoredCount: 0,
+    isDistroEndOfLife: report.Metadata?.OS?.EOSL ?? false,
     vulnerabilities: mapper.vulnerabilities,
     matches: mapper.matches,
     secrets: mapper.secrets,

@@ -99,7 +99,7 @@ export const TrivyReport = z.object({
   SchemaVersion: z.literal(2),
   Trivy: z.object({ Version: Text }).nullish(),
   ArtifactType: z.string(),
-  Metadata: z.object({ OS: z.object({ Family: Text, Name: Text }).nullish() }).nullish(),
+  Metadata: z.object({ OS: z.object({ Family: Text, Name: Text, EOSL: z.boolean().nullish() }).nullish() }).nullish(),
   Results: z.array(TrivyResult).nullish(),
 })
 export type TrivyReport = z.infer<typeof TrivyReport>

@@ -5,6 +5,8 @@ export class TrackUseOfImages1790000000280 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     // Rescans are Pharos' own wish and do not count. Images that are here already begin a new time.
     await runner.query('alter table image add column last_referenced_at timestamptz not null default now()')
+    // As the engines' databases told it when the image was last scanned; null while none has said.
+    await runner.query('alter table image add column is_distro_end_of_life boolean')
     await runner.query('create index image_last_referenced on image (last_referenced_at)')
     await runner.query('create index workload_image_ended on workload (image_id) where until is not null and image_id is not null')
     await runner.query('create index image_reference_ended on image_reference (until) where until is not null')

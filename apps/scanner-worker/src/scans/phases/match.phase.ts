@@ -131,6 +131,7 @@ function foundReport(
     matches: findings.matches,
     secrets: findings.secrets,
     misconfigurations: findings.misconfigurations,
+    ...(findings.isDistroEndOfLife === undefined ? {} : { isDistroEndOfLife: findings.isDistroEndOfLife }),
   }
 }
 
