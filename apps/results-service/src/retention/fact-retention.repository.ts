@@ -10,14 +10,14 @@ const candidates: Readonly<Record<Fact, string>> = {
   // In no image, not even as something that was in one. Findings and history are read whole: no index leads from a package to them.
   packages: `select p.id from package p
     where not exists (select from image_package o where o.package_id = p.id)
-      and p.id not in (select f.package_id from finding f)
-      and p.id not in (select e.package_id from image_package_event e where e.package_id is not null)
-      and p.id not in (select e.before_package_id from image_package_event e where e.before_package_id is not null)`,
+      and not exists (select from finding f where f.package_id = p.id)
+      and not exists (select from image_package_event e where e.package_id = p.id)
+      and not exists (select from image_package_event e where e.before_package_id = p.id)`,
   vulnerabilities: `select v.id from vulnerability v
     where not exists (select from package_match m where m.vulnerability_id = v.id) and not exists (select from finding f where f.vulnerability_id = v.id)`,
   // Closed by a generation that came before the horizon, and of no finding. One that is closed never opens again.
   matches: `select m.id from package_match m join database_generation g on g.id = m.until_generation
-    where not m.is_open and g.activated_at < $1 and m.id not in (select f.match_id from finding f)`,
+    where not m.is_open and g.activated_at < $1 and not exists (select from finding f where f.match_id = m.id)`,
 }
 
 /**

@@ -17,10 +17,15 @@ const isUnused = `i.last_referenced_at < $1
   and not exists (select from scan_task k where k.digest = i.digest and k.ended_at is null)
   and not exists (select from scan_task k where k.known_digest = i.digest and k.ended_at is null)`
 
-/** A kept SBOM that no longer is the catalogue of an image: of a former cataloguer, or of an image that is not stored. */
-const isSuperseded = `c.created_at < $1 and not exists (
-  select from image i where i.digest = c.digest and (i.cataloguer is null
-     or (i.cataloguer ->> 'cataloguer', i.cataloguer ->> 'version', i.cataloguer ->> 'configuration') = (c.cataloguer, c.version, c.configuration)))`
+/**
+ * A kept SBOM that no longer is the catalogue of an image: of a former cataloguer, or of an image that is not stored. What an image
+ * says of its cataloguer holds paths, and PostgreSQL cannot take JSON apart that has an escaped NUL or half a character: such an
+ * image keeps all its SBOMs.
+ */
+const isSuperseded = String.raw`c.created_at < $1 and not exists (
+  select from image i where i.digest = c.digest and case
+    when i.cataloguer is null or i.cataloguer::text ~* '\\u(0000|d[89a-f])' then true
+    else (i.cataloguer ->> 'cataloguer', i.cataloguer ->> 'version', i.cataloguer ->> 'configuration') = (c.cataloguer, c.version, c.configuration) end)`
 
 /** Finds images and SBOMs that have had their time. */
 @Injectable()

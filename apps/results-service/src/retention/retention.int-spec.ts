@@ -240,12 +240,20 @@ describe('what has ended', () => {
       })
     for (const version of ['1.56.0', '1.57.0', '1.58.0']) await put(digestOf('shop'), version)
     await put(digestOf('never stored'), '1.57.0')
+    // A path that JSON operators of PostgreSQL choke on.
+    const odd = simpleReport('odd', ['tar'], ['CVE-1'])
+    await ingest({ ...odd, catalogue: { ...odd.catalogue!, unreadable: [{ path: 'a\0b', reason: '\ud800' }] } })
+    await put(digestOf('odd'), '1.56.0')
     await app.query(`update catalogue set created_at = $1 where version <> '1.58.0'`, [new Date(clock.nowMs() - 2 * dayMs)])
     await app.query(`update catalogue set created_at = $1 where version = '1.58.0'`, [clock.now()])
     expect(await preview()).toMatchObject({ supersededSboms: 2 })
     expect((await run()).removed).toMatchObject({ supersededSboms: 2 })
-    expect(await app.query('select version from catalogue order by 1')).toEqual([{ version: '1.57.0' }, { version: '1.58.0' }])
-    expect(await count('catalogue_chunk')).toBe(2)
+    expect(await app.query('select version from catalogue order by 1')).toEqual([
+      { version: '1.56.0' },
+      { version: '1.57.0' },
+      { version: '1.58.0' },
+    ])
+    expect(await count('catalogue_chunk')).toBe(3)
   })
 })
 
