@@ -6,10 +6,12 @@ import { packageRefOf } from '../packages/package-view.js'
 
 /** How rows of a resource are read and written as lines. */
 export interface ExportSource {
-  /** Rows in the order of their keys: `chosen` is the query of the keys of one batch, `scope` the number of the scope's parameter. */
+  /** Rows in the order of their keys: `chosen` is the query of the resource's rows of one batch, `scope` the number of the scope's parameter. */
   readonly select: (chosen: string, scope: number) => string
   readonly table: string
   readonly keyType: 'uuid' | 'int8'
+  /** Below every key: a comparison alone is served by the index, also for the first batch. */
+  readonly firstKey: string
   /** What of the resource's row `x` the caller may see, and what of it is exported at all. */
   readonly isShown: (scope: number) => string
   readonly lineOf: (row: never) => ExportLine
@@ -178,11 +180,12 @@ export const exportSources: Readonly<Record<ExportResource, ExportSource>> = {
   findings: {
     table: 'finding',
     keyType: 'uuid',
+    firstKey: '00000000-0000-0000-0000-000000000000',
     isShown: (scope) => visible('x.image_id', scope),
     select: (chosen) =>
       `select f.id, f.engine, i.digest, g.canonical_id, v.native_id, v.namespace, p.type, p.name, p.version, p.purl, f.severity, coalesce(s.risk, 0) as risk, s.epss,
               f.is_kev, f.fix_state, m.body as match_body, f.is_open, f.is_suppressed, d.status as decision, f.first_seen_at, coalesce(f.last_seen_at, r.scanned_at, f.first_seen_at) as last_seen_at, f.id as key
-         from (${chosen}) c join finding f on f.id = c.id join image i on i.id = f.image_id
+         from (${chosen}) f join image i on i.id = f.image_id
          join vulnerability v on v.id = f.vulnerability_id join vulnerability_group g on g.id = v.group_id left join vulnerability_score s on s.vulnerability_id = v.id
          join package p on p.id = f.package_id left join package_match m on m.id = f.match_id left join finding_decision d on d.finding_id = f.id
          left join image_engine_result r on r.image_id = f.image_id and r.engine = f.engine
@@ -192,6 +195,7 @@ export const exportSources: Readonly<Record<ExportResource, ExportSource>> = {
   images: {
     table: 'image',
     keyType: 'int8',
+    firstKey: '0',
     isShown: (scope) => visible('x.id', scope),
     select: (chosen, scope) =>
       `select i.digest, i.platform, i.distro, i.size_bytes, i.package_count, i.max_risk, i.created_at, i.first_seen_at, i.last_scanned_at, i.deleted_from_registry_at, i.id as key,
@@ -200,27 +204,29 @@ export const exportSources: Readonly<Record<ExportResource, ExportSource>> = {
               coalesce((select json_agg(json_build_object('engine', r.engine, 'status', r.status, 'engine_version', r.engine_version, 'built_at', r.database->>'builtAt', 'scanned_at', r.scanned_at,
                           'last_attempt_failed', r.last_attempt_failed, ${counts.map((column) => `'${column}', coalesce(s.${column}, 0)`).join(', ')}) order by r.engine)
                           from image_engine_result r left join image_summary s on s.image_id = r.image_id and s.engine = r.engine where r.image_id = i.id), '[]') as engines
-         from (${chosen}) c join image i on i.id = c.id order by i.id`,
+         from (${chosen}) i order by i.id`,
     lineOf: imageLine,
   },
   packages: {
     table: 'package',
     keyType: 'int8',
+    firstKey: '0',
     isShown: (scope) =>
       `exists (select from image_package o where o.package_id = x.id and o.is_present and ${visible('o.image_id', scope)})`,
     select: (chosen, scope) =>
       `select p.type, p.name, p.version, p.purl, p.language, p.distro, p.id as key,
               (select count(distinct o.image_id)::int from image_package o where o.package_id = p.id and o.is_present and ${visible('o.image_id', scope)}) as images
-         from (${chosen}) c join package p on p.id = c.id order by p.id`,
+         from (${chosen}) p order by p.id`,
     lineOf: packageLine,
   },
   workloads: {
     table: 'workload',
     keyType: 'int8',
+    firstKey: '0',
     isShown: (scope) => `x.until is null and ${inScope('x.repository', scope)}`,
     select: (chosen) =>
       `select w.cluster, w.namespace, w.kind, w.name, w.container, w.digest, i.digest as image_digest, w.reference, w.platform, w.owner, w.since, w.id as key
-         from (${chosen}) c join workload w on w.id = c.id left join image i on i.id = w.image_id order by w.id`,
+         from (${chosen}) w left join image i on i.id = w.image_id order by w.id`,
     lineOf: workloadLine,
   },
 }

@@ -42,10 +42,10 @@ export class ExportsRepository {
     const marks = { after: Symbol('after'), limit: Symbol('limit') }
     const after = parameters.add(marks.after, source.keyType)
     const limit = parameters.add(marks.limit, 'int')
-    const chosen = `select x.id from ${source.table} x where (${after} is null or x.id > ${after}) and ${source.isShown(1)} and ${condition('x')} order by x.id limit ${limit}`
+    const chosen = `select x.* from ${source.table} x where x.id > ${after} and ${source.isShown(1)} and ${condition('x')} order by x.id limit ${limit}`
     const [statement, values] = parameters.bind(source.select(chosen, 1))
     return async (reader, afterKey, count) => {
-      const bound = values.map((value) => (value === marks.after ? afterKey : value === marks.limit ? count : value))
+      const bound = values.map((value) => (value === marks.after ? (afterKey ?? source.firstKey) : value === marks.limit ? count : value))
       const found = await rows<{ key: string }>(reader, statement, bound)
       return { lines: found.map((row) => source.lineOf(row as never)), lastKey: found.at(-1)?.key ?? null }
     }

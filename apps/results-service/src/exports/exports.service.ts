@@ -8,7 +8,7 @@ import type { ResultsConfiguration } from '../configuration.js'
 import type { Snapshot } from '../database/transaction.js'
 import { ExportsRepository, type ReadBatch } from './exports.repository.js'
 
-const batchRows = 1000
+const batchRows = 2000
 
 /**
  * Exports are read in batches under one snapshot. A snapshot keeps old rows and a connection, so it has an end: an export that

@@ -3,6 +3,7 @@ import {
   type FilterFieldName,
   type FilterNode,
   type FilterValue,
+  mentionsField,
   momentOf,
   PharosError,
   type Severity,
@@ -61,6 +62,8 @@ export interface AsOfFilter {
   readonly matches: (facts: AsOfFacts) => boolean
   /** Ids or aliases of which a finding's vulnerability must be one; null for any. */
   readonly vulnerabilities: readonly string[] | null
+  /** `matches` looks at the ids of the vulnerability. */
+  readonly asksForVulnerability: boolean
 }
 
 /**
@@ -68,9 +71,13 @@ export interface AsOfFilter {
  * of versions.
  */
 export function asOfFilter(node: FilterNode | null, nowMs: number): AsOfFilter {
-  if (node === null) return { matches: () => true, vulnerabilities: null }
+  if (node === null) return { matches: () => true, vulnerabilities: null, asksForVulnerability: false }
   requireKept(node)
-  return { matches: (facts) => holds(node, facts, nowMs), vulnerabilities: requiredVulnerabilities(node) }
+  return {
+    matches: (facts) => holds(node, facts, nowMs),
+    vulnerabilities: requiredVulnerabilities(node),
+    asksForVulnerability: mentionsField(node, 'vulnerability'),
+  }
 }
 
 function requireKept(node: FilterNode): void {

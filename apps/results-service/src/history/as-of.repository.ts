@@ -6,6 +6,7 @@ import { idRange } from '../findings/finding-identity.js'
 import type { LocatedImage } from '../images/image-locator.js'
 import { plainArray } from '../ingest/array-parameter.js'
 import { visible } from '../inventory/visibility.js'
+import { SqlParameters } from '../query/sql-parameters.js'
 import { standingAt } from './standing-query.js'
 
 /** A finding as it was known at a moment, in the codes of its columns. Names are as stored. */
@@ -40,6 +41,8 @@ export interface AsOfSelection {
   /** Hashes of ids or aliases of vulnerabilities; null for all. */
   readonly aliasHashes: readonly string[] | null
   readonly afterId: string | null
+  /** Whether a filter asks for other ids of the vulnerabilities. */
+  readonly withAliases: boolean
   /** So many findings are looked at, open then or not. */
   readonly limit: number
 }
@@ -51,6 +54,9 @@ export interface AsOfImageRow {
   workloads: number
 }
 
+/** Below every id. */
+const firstId = '00000000-0000-0000-0000-000000000000'
+
 /** Reads findings as of a past moment. */
 @Injectable()
 export class AsOfRepository {
@@ -58,38 +64,45 @@ export class AsOfRepository {
 
   /** Findings that had been seen by then, in the order of ids. */
   list(selection: AsOfSelection): Promise<AsOfRow[]> {
-    const then = standingAt('$1', 'candidates', '_then')
-    const [first, last] = selection.image === null ? [null, null] : idRange(selection.image.digest)
+    const parameters = new SqlParameters()
+    parameters.add(selection.scope, 'text[]')
+    const at = parameters.add(selection.at, 'timestamptz')
+    const then = standingAt(at, 'candidates', '_then')
+    // Each condition stands alone or not at all: one that a null switches off would keep the index from being used.
+    const conditions = [
+      `f.first_seen_at <= ${at}`,
+      `f.id > ${parameters.add(selection.afterId ?? firstId, 'uuid')}`,
+      ...(selection.scope === null ? [] : [visible('f.image_id', 1)]),
+      ...this.ofImage(parameters, selection.image),
+      ...(selection.aliasHashes === null
+        ? []
+        : [
+            `f.vulnerability_id in (select x.id from vulnerability x join vulnerability_alias a on a.group_id = x.group_id where a.alias_hash = any (${parameters.add(plainArray(selection.aliasHashes), 'uuid[]')}))`,
+          ]),
+    ]
+    const aliases = selection.withAliases ? 'array(select a.alias from vulnerability_alias a where a.group_id = g.id)' : `'{}'::text[]`
     return rows<AsOfRow>(
       this.database.runner,
-      `with candidates as materialized (
-         select f.* from finding f
-          where ($2::uuid is null or f.id between $2 and $3 and f.image_id = $4) and ($5::uuid is null or f.id > $5) and f.first_seen_at <= $1::timestamptz
-            and ${
-              selection.aliasHashes === null
-                ? '$6::uuid[] is null'
-                : `f.vulnerability_id in (select x.id from vulnerability x join vulnerability_alias a on a.group_id = x.group_id where a.alias_hash = any ($6::uuid[]))`
-            }
-            and ${visible('f.image_id', 7)}
-          order by f.id limit $8),
-       ${then.ctes}
-       select f.id, ${then.isOpen} as is_open, f.engine, ${then.severity} as severity, ${then.fixState} as fix_state, ${then.isKev} as is_kev, ${then.decision} as decision,
-              f.first_seen_at, g.canonical_id, array(select a.alias from vulnerability_alias a where a.group_id = g.id) as aliases,
-              p.type, p.name, p.version, p.purl, p.language, p.distro, i.id as image_id, i.digest, i.platform
-         from candidates f ${then.joins} join image i on i.id = f.image_id
-         join vulnerability v on v.id = f.vulnerability_id join vulnerability_group g on g.id = v.group_id join package p on p.id = ${then.packageId}
-        order by f.id`,
-      [
-        selection.at,
-        first,
-        last,
-        selection.image?.id ?? null,
-        selection.afterId,
-        selection.aliasHashes === null ? null : plainArray(selection.aliasHashes),
-        selection.scope,
-        selection.limit,
-      ],
+      ...parameters.bind(
+        `with candidates as materialized (
+           select f.* from finding f where ${conditions.join(' and ')} order by f.id limit ${parameters.add(selection.limit, 'int')}),
+         ${then.ctes}
+         select f.id, ${then.isOpen} as is_open, f.engine, ${then.severity} as severity, ${then.fixState} as fix_state, ${then.isKev} as is_kev, ${then.decision} as decision,
+                f.first_seen_at, g.canonical_id, ${aliases} as aliases, p.type, p.name, p.version, p.purl, p.language, p.distro, i.id as image_id, i.digest, i.platform
+           from candidates f ${then.joins} join image i on i.id = f.image_id
+           join vulnerability v on v.id = f.vulnerability_id join vulnerability_group g on g.id = v.group_id join package p on p.id = ${then.packageId}
+          order by f.id`,
+      ),
     )
+  }
+
+  private ofImage(parameters: SqlParameters, image: LocatedImage | null): string[] {
+    if (image === null) return []
+    const [first, last] = idRange(image.digest)
+    return [
+      `f.id between ${parameters.add(first, 'uuid')} and ${parameters.add(last, 'uuid')}`,
+      `f.image_id = ${parameters.add(image.id, 'int8')}`,
+    ]
   }
 
   /** What led to images and ran them at a moment, as far as the scope shows it. */

@@ -10,11 +10,12 @@ import { originalText, storedText } from '../inventory/stored-text.js'
 import { packageRefOf } from '../packages/package-view.js'
 import { aliasHash } from '../vulnerabilities/vulnerability-store.js'
 import { type AsOfFacts, asOfFilter } from './as-of-filter.js'
-import { type AsOfImageRow, AsOfRepository, type AsOfRow } from './as-of.repository.js'
+import { type AsOfImageRow, AsOfRepository, type AsOfRow, type AsOfSelection } from './as-of.repository.js'
 import { HistoryHorizon } from './history-horizon.js'
 
 /** Findings that are looked at for one page: a filter that few of them pass makes a short page, never a slow one. */
-const lookedAt = 5000
+const lookedAtFirst = 200
+const lookedAtMost = 5000
 
 const suppressing: ReadonlySet<string> = suppressingStatuses
 
@@ -43,25 +44,45 @@ export class AsOfService {
     const filter = asOfFilter(filterOf(query.filter, 'findings'), this.clock.nowMs())
     const list = { list: 'as-of', sort: JSON.stringify([image?.digest ?? null, query.at, query.filter ?? null]) }
     const [afterId = null] = decodeCursor(list, query.cursor, 1) ?? []
-    const found = await this.findings.list({
-      at,
-      image,
-      scope,
-      aliasHashes: filter.vulnerabilities?.map((id) => aliasHash(storedText(id))) ?? null,
-      afterId: afterId === null ? null : String(afterId),
-      limit: lookedAt,
-    })
-    const matching = found.filter((row) => row.is_open && filter.matches(factsOf(row)))
+    const { matching, lastLookedAt } = await this.look(
+      {
+        at,
+        image,
+        scope,
+        aliasHashes: filter.vulnerabilities?.map((id) => aliasHash(storedText(id))) ?? null,
+        withAliases: filter.asksForVulnerability,
+        afterId: afterId === null ? null : String(afterId),
+      },
+      (row) => row.is_open && filter.matches(factsOf(row)),
+      query.limit + 1,
+    )
     const shown = matching.slice(0, query.limit)
     const images = new Map(
       (await this.findings.images([...new Set(shown.map((row) => row.image_id))], at, scope)).map((row) => [row.image_id, row]),
     )
     // Behind a full page there may be more that were looked at already; behind a short one only what was not.
-    const last = matching.length > query.limit ? shown.at(-1) : found.length === lookedAt ? found.at(-1) : undefined
+    const lastId = matching.length > query.limit ? shown.at(-1)?.id : lastLookedAt
     return {
       items: shown.map((row) => itemOf(row, images.get(row.image_id))),
-      nextCursor: last === undefined ? null : encodeCursor(list, [last.id]),
+      nextCursor: lastId === undefined || lastId === null ? null : encodeCursor(list, [lastId]),
     }
+  }
+
+  /** Looks at more and more findings until enough of them match, all were looked at (then null), or it is enough work. */
+  private async look(
+    selection: Omit<AsOfSelection, 'limit'>,
+    matches: (row: AsOfRow) => boolean,
+    wanted: number,
+  ): Promise<{ matching: AsOfRow[]; lastLookedAt: string | null }> {
+    const matching: AsOfRow[] = []
+    let { afterId } = selection
+    for (let seen = 0, limit = Math.max(wanted, lookedAtFirst); seen < lookedAtMost; seen += limit, limit *= 2) {
+      const found = await this.findings.list({ ...selection, afterId, limit })
+      matching.push(...found.filter(matches))
+      afterId = found.length < limit ? null : (found.at(-1)?.id ?? null)
+      if (afterId === null || matching.length >= wanted) break
+    }
+    return { matching, lastLookedAt: afterId }
   }
 }
 

@@ -23,17 +23,17 @@ export interface StandingQuery {
  * parameter, e.g. `$4`. Facts that a finding had while it was closed are those of when it closed.
  */
 export function standingAt(moment: string, candidates: string, suffix: string): StandingQuery {
-  const images = `(select distinct image_id from ${candidates})`
+  const first = (name: string, columns: string, condition: string): string =>
+    `${name}${suffix} as (select distinct on (e.finding_id) e.finding_id, ${columns} from later${suffix} e where ${condition} order by e.finding_id, e.id)`
   return {
-    ctes: `flip${suffix} as (
-        select distinct on (e.finding_id) e.finding_id, e.kind from finding_event e
-         where e.image_id in ${images} and e.at > ${moment}::timestamptz and e.kind in ('appeared', 'gone') order by e.finding_id, e.id),
-      fact${suffix} as (
-        select distinct on (e.finding_id) e.finding_id, e.before_severity, e.before_fix_state, e.before_is_kev from finding_event e
-         where e.image_id in ${images} and e.at > ${moment}::timestamptz and e.before_severity is not null order by e.finding_id, e.id),
-      package${suffix} as (
-        select distinct on (e.finding_id) e.finding_id, e.before_package_id from finding_event e
-         where e.image_id in ${images} and e.at > ${moment}::timestamptz and e.before_package_id is not null order by e.finding_id, e.id)`,
+    // Image by image, and kept apart by the offset: the planner takes the images for many, and would read all events that there are.
+    ctes: `later${suffix} as materialized (
+        select e.* from (select distinct image_id from ${candidates}) c cross join lateral (
+          select e.finding_id, e.id, e.kind, e.before_severity, e.before_fix_state, e.before_is_kev, e.before_package_id
+            from finding_event e where e.image_id = c.image_id and e.at > ${moment}::timestamptz offset 0) e),
+      ${first('flip', 'e.kind', `e.kind in ('appeared', 'gone')`)},
+      ${first('fact', 'e.before_severity, e.before_fix_state, e.before_is_kev', 'e.before_severity is not null')},
+      ${first('package', 'e.before_package_id', 'e.before_package_id is not null')}`,
     joins: `left join flip${suffix} on flip${suffix}.finding_id = f.id left join fact${suffix} on fact${suffix}.finding_id = f.id
       left join package${suffix} on package${suffix}.finding_id = f.id
       left join lateral (select e.status from finding_decision_event e where e.finding_id = f.id and e.decided_at <= ${moment}::timestamptz order by e.version desc limit 1) decided${suffix} on true`,
