@@ -130,7 +130,7 @@ export class GatewayApi {
       raw: { content: archive, type: 'application/octet-stream' },
     })
     const { engine } = Object.fromEntries(new URLSearchParams(query))
-    return this.database(({ id: other, state }) => other === id && !['uploading', 'candidate'].includes(state), engine)
+    return this.database(({ id: other, state }) => other === id && !['uploading', 'candidate', 'matching'].includes(state), engine)
   }
 
   /** The first generation that is as wanted, once there is one. */
