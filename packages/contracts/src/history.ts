@@ -180,7 +180,7 @@ export const AsOfQuery = defineSchema(
       .max(4096)
       .optional()
       .describe(
-        'Filter of findings over what is kept of the past: vulnerability, severity, fix, kev, engine, package.*, image.digest, firstSeen, decision',
+        'Filter of findings over what is kept of the past: vulnerability, severity, fix, kev, engine, status, suppressed, package.*, image, platform, firstSeen',
       ),
   }),
   { at: '2026-11-01T00:00:00.000Z' },
