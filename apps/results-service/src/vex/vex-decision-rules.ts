@@ -7,13 +7,15 @@ import { SummaryStore } from '../findings/summary-store.js'
 import { originalText } from '../inventory/stored-text.js'
 import { ImageIdentity } from './image-identity.js'
 import { parsePurl, type Purl } from './purl.js'
-import { StatementScope } from './statement-matching.js'
+import { type ReadyStatement, StatementCache } from './statement-cache.js'
 import { type Candidate, type DecisionDue, type StoredStatement, VexMatchesRepository, type VexMatch } from './vex-matches.repository.js'
 import { defaultTrustRules, mayConcern, trustingRule } from './vex-trust.js'
 
 /** Decides about findings by the VEX statements that are about them. One rule for all engines. */
 @Injectable()
 export class VexDecisionRules extends DecisionRules {
+  private readonly statements = new StatementCache()
+
   constructor(
     private readonly matches: VexMatchesRepository,
     private readonly decisions: DecisionStore,
@@ -72,17 +74,12 @@ export class VexDecisionRules extends DecisionRules {
     const rules = (await this.matches.trustRules(tx)) ?? defaultTrustRules
     const names = await this.matches.imageNames(tx, [...new Set(candidates.map(({ imageId }) => imageId))])
     const images = new Map([...names].map(([id, known]) => [id, new ImageIdentity(known)]))
-    const statements = new Map(
-      (await this.matches.statements(tx, [...new Set(candidates.map(({ statementId }) => statementId))])).map((statement) => [
-        statement.id,
-        { statement, scope: new StatementScope(statement.products) },
-      ]),
-    )
+    const statements = await this.statementsOf(tx, candidates)
     const purls = new Map<number, Purl | null>()
     const matched: VexMatch[] = []
     for (const candidate of candidates) {
       const image = images.get(candidate.imageId)
-      const stated = statements.get(candidate.statementId)
+      const stated = statements.get(statementKey(candidate))
       if (image === undefined || stated === undefined) continue
       if (!purls.has(candidate.packageId)) purls.set(candidate.packageId, candidate.purl === null ? null : parsePurl(candidate.purl))
       if (!mayConcern(stated.statement.origin, image.repositories)) continue
@@ -93,11 +90,29 @@ export class VexDecisionRules extends DecisionRules {
     return matched
   }
 
+  private async statementsOf(tx: Transaction, candidates: readonly Candidate[]): Promise<Map<string, ReadyStatement>> {
+    const found = new Map<string, ReadyStatement>()
+    const missing = new Set<string>()
+    for (const candidate of candidates) {
+      const known = this.statements.get(statementKey(candidate))
+      if (known === undefined) missing.add(candidate.statementId)
+      else found.set(statementKey(candidate), known)
+    }
+    if (missing.size === 0) return found
+    for (const statement of await this.matches.statements(tx, [...missing])) {
+      const key = statementKey({ statementId: statement.id, documentId: statement.documentId })
+      found.set(key, this.statements.add(key, statement))
+    }
+    return found
+  }
+
   private async decide(tx: Transaction, imageIds: readonly number[], at: Date): Promise<void> {
     const due = await this.matches.decisionsDue(tx, imageIds)
     await this.decisions.write(tx, due.map(changeOf), at)
   }
 }
+
+const statementKey = ({ documentId, statementId }: Pick<Candidate, 'documentId' | 'statementId'>): string => `${documentId} ${statementId}`
 
 const keyOf = ({ findingId, statementId }: Pick<VexMatch, 'findingId' | 'statementId'>): string => `${findingId} ${statementId}`
 

@@ -17,11 +17,13 @@ export interface Candidate {
   readonly packageId: number
   readonly purl: string | null
   readonly statementId: string
+  readonly documentId: string
 }
 
 /** A statement as matching needs it. */
 export interface StoredStatement {
   readonly id: string
+  readonly documentId: string
   readonly status: DecisionStatus
   readonly products: readonly StatementProduct[]
   readonly origin: StatementOrigin
@@ -76,13 +78,23 @@ export class VexMatchesRepository {
     return (await oneRow<{ rules: VexTrustRule[] }>(runner, 'select rules from vex_trust'))?.rules ?? null
   }
 
+  /** Open findings of the images, each with the statements in force that name its vulnerability. */
   async candidates(tx: Transaction, imageIds: readonly number[]): Promise<Candidate[]> {
-    const found = await rows<{ finding_id: string; image_id: string; package_id: string; purl: string | null; statement_id: string }>(
+    const found = await rows<{
+      finding_id: string
+      image_id: string
+      package_id: string
+      purl: string | null
+      statement_id: string
+      document_id: string
+    }>(
       tx,
-      `select distinct f.id as finding_id, f.image_id, f.package_id, p.purl, sa.statement_id
+      `select distinct f.id as finding_id, f.image_id, f.package_id, p.purl, s.id as statement_id, s.document_id
          from image i join finding f on ${idsOfImage('f.id', 'i.digest')} and f.image_id = i.id and f.is_open
          join vulnerability v on v.id = f.vulnerability_id join vulnerability_alias a on a.group_id = v.group_id and ${isName('a')}
-         join vex_statement_alias sa on sa.alias_hash = a.alias_hash join package p on p.id = f.package_id
+         join vex_statement_alias sa on sa.alias_hash = a.alias_hash
+         join vex_statement s on s.id = sa.statement_id join vex_document c on c.id = s.document_id and c.state <> 'removing'
+         join package p on p.id = f.package_id
         where i.id = any ($1::int8[])`,
       [plainArray(imageIds)],
     )
@@ -92,12 +104,14 @@ export class VexMatchesRepository {
       packageId: Number(row.package_id),
       purl: row.purl && originalText(row.purl),
       statementId: row.statement_id,
+      documentId: row.document_id,
     }))
   }
 
   async statements(tx: Transaction, ids: readonly string[]): Promise<StoredStatement[]> {
     const found = await rows<{
       id: string
+      document_id: string
       status: DecisionStatus
       products: StatementProduct[]
       author: string | null
@@ -106,12 +120,13 @@ export class VexMatchesRepository {
       repositories: string[] | null
     }>(
       tx,
-      `select s.id, s.status, s.products, d.author, d.uploaded_by, d.uploader_roles, d.repositories
-         from vex_statement s join vex_document d on d.id = s.document_id where s.id = any ($1::int8[]) and d.state <> 'removing'`,
+      `select s.id, s.document_id, s.status, s.products, d.author, d.uploaded_by, d.uploader_roles, d.repositories
+         from vex_statement s join vex_document d on d.id = s.document_id where s.id = any ($1::int8[])`,
       [plainArray(ids)],
     )
     return found.map((row) => ({
       id: row.id,
+      documentId: row.document_id,
       status: row.status,
       products: row.products,
       origin: {
