@@ -4,7 +4,7 @@ import type { VisibleRepositories } from '../access/repository-scope.js'
 import { rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
 import { visible } from '../inventory/visibility.js'
-import { type FindingSelection, selectedFindings } from './finding-selection.js'
+import type { FindingSelection } from './finding-selection.js'
 
 /** Counts of one value; of columns that hold codes the value is a code. */
 export interface FacetRow {
@@ -74,7 +74,7 @@ export class FindingFacetsRepository {
     const found = await rows<FacetRow & { field: FacetField | '' }>(
       this.database.runner,
       ...selection.parameters.bind(
-        `with work as materialized (select f.* from ${selectedFindings(selection)} limit ${facetLimit + 1})
+        `with work as materialized (select f.* from ${selection.selected} limit ${facetLimit + 1})
          ${[...counts, `select '' as field, '' as value, count(*) from work`].join(' union all ')}`,
       ),
     )

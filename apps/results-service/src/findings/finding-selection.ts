@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common'
-import { compare, type FilterNode, suppressingStatuses } from '@pharos/contracts'
+import { type FilterNode, suppressingStatuses } from '@pharos/contracts'
 import type { VisibleRepositories } from '../access/repository-scope.js'
 import { rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
@@ -9,7 +9,7 @@ import { visible } from '../inventory/visibility.js'
 import { FilterCompiler } from '../query/filter-compiler.js'
 import { every, type SqlCondition } from '../query/sql-condition.js'
 import { SqlParameters } from '../query/sql-parameters.js'
-import { idRange } from './finding-identity.js'
+import { idRange, idsOfImage } from './finding-identity.js'
 import { speaksFirst } from './finding-merge.js'
 
 /** Findings that a filter selects, and what leads to them without reading the fleet. */
@@ -21,18 +21,16 @@ export interface FindingSelection {
   readonly vulnerabilityCondition: SqlCondition
   /** What to read the findings from when they are few enough to be sorted; null for a walk in the order of the list. */
   readonly source: string | null
+  /** The selected findings (alias f) in no order: what to read from, and what has to hold. */
+  readonly selected: string
 }
-
-/** Findings of so many images are read and sorted at once; those of more are walked in the order of the list. */
-const fewImages = 100
-/** The same of so many decisions. */
-const fewDecisions = 5000
-/** More vulnerabilities than this lead to so much that a walk in the list's order is as good. */
-const fewVulnerabilities = 2000
 
 /** Prepares selections of findings. */
 @Injectable()
 export class FindingSelections {
+  /** Findings of so many images, or with so many decisions, are read and sorted at once; more are walked in the order of the list. */
+  protected readonly limits = { images: 100, decisions: 5000 }
+
   constructor(
     private readonly compiler: FilterCompiler,
     private readonly database: Database,
@@ -44,31 +42,26 @@ export class FindingSelections {
     parameters.add(scope, 'text[]')
     const [filter, images] = await Promise.all([
       this.compiler.compile(ast, 'findings', parameters, scope),
-      image === undefined ? this.compiler.fewImages(ast, scope, fewImages) : [image],
+      image === undefined ? this.compiler.fewImages(ast, scope, this.limits.images) : [image],
     ])
-    if (images !== null) {
-      const fits = filter.withinImages
-      // The images were found by the scope and by what the filter says of them.
-      return {
-        parameters,
-        source: ofImages(images, parameters),
-        vulnerabilityCondition: every([]),
-        condition: every([fits, speaksFirst(fits)]),
-      }
-    }
-    const condition = every([filter.condition, (alias) => visible(`${alias}.image_id`, 1), speaksFirst(filter.condition)])
+    const fits = filter.withinImages
+    const ofKnownImage = every([fits, speaksFirst(fits)])
+    // Few images were found by the scope and by what the filter says of them.
+    if (images !== null) return sorted(parameters, ofImages(images, parameters), ofKnownImage)
+    const condition = every([filter.condition, (alias) => visible(`${alias}.image_id + 0`, 1), speaksFirst(filter.condition)])
     const decided = await this.fewDecided(ast)
-    if (decided !== null) return { parameters, source: ofDecided(decided, parameters), vulnerabilityCondition: every([]), condition }
-    const ids = filter.vulnerabilityIds ?? (await this.vulnerabilitiesOf(filter.packageIds)) ?? (await this.exploited(ast))
-    if (ids === null) return { parameters, source: null, vulnerabilityCondition: filter.vulnerabilityCondition, condition }
-    const list = parameters.add(plainArray(ids), 'int8[]')
-    const isNamed: SqlCondition = (alias) => `${alias}.vulnerability_id = any (${list})`
-    return {
-      parameters,
-      source: null,
-      vulnerabilityCondition: every([isNamed, filter.vulnerabilityCondition]),
-      condition: every([isNamed, condition]),
+    if (decided !== null) return sorted(parameters, ofDecided(decided, parameters), condition)
+    const ids = filter.vulnerabilityIds
+    const list = ids === null ? null : parameters.add(plainArray(ids), 'int8[]')
+    const isNamed: SqlCondition = (alias) => (list === null ? 'true' : `${alias}.vulnerability_id = any (${list})`)
+    const vulnerabilityCondition = every([isNamed, filter.vulnerabilityCondition])
+    const walked = { parameters, source: null, vulnerabilityCondition, condition: every([isNamed, condition]) }
+    if (ids === null && (scope !== null || filter.imageCondition !== null)) {
+      const isWanted = every([(id) => visible(id, 1), filter.imageCondition ?? every([])])
+      return { ...walked, selected: `${ofEachImage} where ${isWanted('w.id')} and ${ofKnownImage('f')}` }
     }
+    const selected = `vulnerability_score s join finding f on f.vulnerability_id = s.vulnerability_id where ${vulnerabilityCondition('s')} and ${walked.condition('f')}`
+    return { ...walked, selected }
   }
 
   /** The findings that have a decision, where the filter asks for these and they are few. */
@@ -77,37 +70,10 @@ export class FindingSelections {
     if (statuses === null) return null
     const found = await rows<{ id: string }>(
       this.database.runner,
-      `select finding_id as id from finding_decision where status = any ($1::text[]) limit ${fewDecisions + 1}`,
+      `select finding_id as id from finding_decision where status = any ($1::text[]) limit ${this.limits.decisions + 1}`,
       [statuses],
     )
-    return found.length > fewDecisions ? null : found.map(({ id }) => id)
-  }
-
-  /** The vulnerabilities that match any of the packages; null when they are many. */
-  private async vulnerabilitiesOf(packageIds: readonly string[] | null): Promise<string[] | null> {
-    if (packageIds === null) return null
-    const found = await rows<{ id: string }>(
-      this.database.runner,
-      `select distinct vulnerability_id as id from package_match where package_id = any ($1::int8[]) limit ${fewVulnerabilities + 1}`,
-      [plainArray(packageIds)],
-    )
-    return found.length > fewVulnerabilities ? null : found.map(({ id }) => id)
-  }
-
-  /** The vulnerabilities of all findings that are known to be exploited, where the filter asks for these; from one entry of the index to the next. */
-  private async exploited(ast: FilterNode | null): Promise<string[] | null> {
-    const wanted = JSON.stringify(compare('kev', '=', true))
-    if (!conjunctsOf(ast).some((operand) => JSON.stringify(operand) === wanted)) return null
-    const found = await rows<{ id: string }>(
-      this.database.runner,
-      `with recursive exploited as (
-         (select vulnerability_id as id from finding where is_kev order by vulnerability_id limit 1)
-         union all
-         select (select f.vulnerability_id from finding f where f.is_kev and f.vulnerability_id > e.id order by f.vulnerability_id limit 1)
-           from exploited e where e.id is not null
-       ) select id from exploited where id is not null limit ${fewVulnerabilities + 1}`,
-    )
-    return found.length > fewVulnerabilities ? null : found.map(({ id }) => id)
+    return found.length > this.limits.decisions ? null : found.map(({ id }) => id)
   }
 }
 
@@ -127,13 +93,13 @@ function decidedStatuses(ast: FilterNode | null): string[] | null {
   return null
 }
 
-/** The selected findings (alias f), in no order. Their vulnerabilities are chosen first where the filter says something of these. */
-export function selectedFindings({ source, condition, vulnerabilityCondition }: FindingSelection): string {
-  if (source !== null) return `${source} where ${condition('f')}`
-  const ofVulnerability = vulnerabilityCondition('s')
-  if (ofVulnerability === 'true') return `finding f where ${condition('f')}`
-  return `vulnerability_score s join finding f on f.vulnerability_id = s.vulnerability_id where ${ofVulnerability} and ${condition('f')}`
+function sorted(parameters: SqlParameters, source: string, condition: SqlCondition): FindingSelection {
+  return { parameters, source, vulnerabilityCondition: every([]), condition, selected: `${source} where ${condition('f')}` }
 }
+
+/** Findings image by image (alias w): whoever takes only so many reads no more images than it takes. */
+const ofEachImage = `image w cross join lateral (
+  select * from finding f where ${idsOfImage('f.id', 'w.digest')} and f.image_id + 0 = w.id offset 0) f`
 
 /**
  * Findings of images by the ranges of their ids. The sum and the offset keep the planner from other ways: it takes a range that

@@ -1,5 +1,6 @@
 import type { Finding, FindingReporter } from '@pharos/contracts'
 import { decisionStatuses } from '@pharos/contracts'
+import { isFromBase } from '../base-images/layer-chain.js'
 import { engineOf, fixStateOf, severityOf } from '../inventory/column-codes.js'
 import { originalText } from '../inventory/stored-text.js'
 import { packageRefOf } from '../packages/package-view.js'
@@ -55,7 +56,8 @@ function layerOf(row: FindingRow, image: FindingImageRow): Finding['layer'] {
   const diffId = row.occurrence_detail?.locations[0]?.layer ?? null
   if (diffId === null) return null
   const position = image.diff_ids.indexOf(diffId)
-  return { diffId, position: position < 0 ? null : position }
+  if (position < 0) return { diffId, position: null, isFromBase: null }
+  return { diffId, position, isFromBase: isFromBase(position, image.base_layer_count) }
 }
 
 function decisionOf(row: FindingRow): Finding['decision'] {

@@ -36,9 +36,10 @@ export interface CompiledFilter {
   readonly withinImages: SqlCondition
   /** What the vulnerability of each fitting finding fits, of a row with its vulnerability_id: a walk leaves out all others. */
   readonly vulnerabilityCondition: SqlCondition
-  /** The only vulnerabilities and packages whose findings can fit, where these are few. */
+  /** The only vulnerabilities whose findings can fit, where these are few. */
   readonly vulnerabilityIds: readonly string[] | null
-  readonly packageIds: readonly string[] | null
+  /** Of the id of an image: what the filter of findings says of it; null when it says nothing. */
+  readonly imageCondition: SqlCondition | null
 }
 
 interface Compilation {
@@ -85,18 +86,24 @@ export class FilterCompiler {
   ): Promise<CompiledFilter> {
     const filter = effectiveFilter(ast, resource)
     if (filter === null)
-      return { condition: every([]), withinImages: every([]), vulnerabilityCondition: every([]), vulnerabilityIds: null, packageIds: null }
+      return {
+        condition: every([]),
+        withinImages: every([]),
+        vulnerabilityCondition: every([]),
+        vulnerabilityIds: null,
+        imageCondition: null,
+      }
     const compilation = this.begin(resource, parameters, scope)
     const groups = groupsOf(conjuncts(filter))
+    const limiting = new Map([...groups].filter(([entity]) => imageEntities.has(entity)))
     const findings = groups.get('finding') ?? []
     const packageSet = await this.packageSet(groups.get('package') ?? [], compilation)
-    const named = findings.find(({ field, operator }) => field === 'vulnerability' && (operator === '=' || operator === 'in'))
     return {
       condition: await this.node(filter, compilation),
       withinImages: await this.withinImages(conjuncts(filter), compilation),
       vulnerabilityCondition: every(findings.flatMap((comparison) => impliedOfVulnerability(compilation, comparison))),
-      vulnerabilityIds: named === undefined ? null : await this.sets.vulnerabilities(named),
-      packageIds: packageSet?.ids ?? null,
+      vulnerabilityIds: resource === 'findings' ? await this.fewVulnerabilities(findings, packageSet) : null,
+      imageCondition: limiting.size === 0 ? null : every(ofImage(limiting, compilation)),
     }
   }
 
@@ -116,6 +123,14 @@ export class FilterCompiler {
       ...parameters.bind(`select i.id, i.digest from image i where ${visible('i.id', 1)} and ${condition('i.id')} limit ${limit + 1}`),
     )
     return found.length > limit ? null : found.map(({ id, digest }) => ({ id: Number(id), digest }))
+  }
+
+  private async fewVulnerabilities(findings: readonly FilterComparison[], packages: PackageSet | null): Promise<string[] | null> {
+    if (packages !== null && packages.ids !== null) {
+      const ids = await this.sets.vulnerabilitiesOf(packages.ids)
+      if (ids !== null) return ids
+    }
+    return this.sets.fewVulnerabilities(findings)
   }
 
   private begin(resource: FilterResource, parameters: SqlParameters, scope: VisibleRepositories): Compilation {
@@ -159,24 +174,55 @@ export class FilterCompiler {
     const packageOf = packageSet === null ? null : ofPackage(packageSet, packages, compilation)
     const kind = compilation.resource === 'packages' ? 'match' : 'finding'
     const ofFinding = findings.map((comparison, at) => findingCondition(compilation, comparison, kind, ids[at] ?? []))
-    const isNamed = packageSet?.ids !== null && packageSet !== null
-    const isIndexed = isNamed || findings.some(({ field, operator }) => field === 'vulnerability' && operator !== '!=')
     switch (compilation.resource) {
       case 'findings':
-        return [...ofFinding, ...belonging(packageOf, 'package_id'), ...atColumn('image_id', ofImage(groups, compilation))]
+        // The sum keeps the planner from looking for an image in the index that begins with the vulnerability.
+        return [...ofFinding, ...belonging(packageOf, 'package_id'), ...atColumn('image_id + 0', ofImage(groups, compilation))]
       case 'images':
-        return [
-          ...atColumn('id', [...presentPackage(packageOf), ...openFinding(ofFinding, packageOf, isIndexed)]),
-          ...atColumn('id', ofImage(groups, compilation)),
-        ]
+        return atColumn('id', [
+          ...presentPackage(packageOf),
+          ...(await this.openFinding(findings, ofFinding, packageOf, compilation)),
+          ...ofImage(groups, compilation),
+        ])
       case 'packages':
-        return [...belonging(packageOf, 'id'), ...openMatch(ofFinding), ...withinImage(ofImage(groups, compilation))]
+        return [
+          ...(packageSet?.ids === null
+            ? packages.map((comparison) => packageCondition(compilation, comparison))
+            : belonging(packageOf, 'id')),
+          ...openMatch(ofFinding),
+          ...withinImage(ofImage(groups, compilation)),
+        ]
       case 'workloads':
         return [
-          ...atColumn('image_id', [...presentPackage(packageOf), ...openFinding(ofFinding, packageOf, isIndexed)]),
+          ...atColumn('image_id', [...presentPackage(packageOf), ...(await this.openFinding(findings, ofFinding, packageOf, compilation))]),
           ...ofWorkload(groups, compilation),
         ]
     }
+  }
+
+  /**
+   * An open finding of an image, of the packages that the same conjunction names. Where few vulnerabilities or packages can
+   * make it, these lead to it; else the findings of each image are read, which lie side by side, until there are enough images.
+   */
+  private async openFinding(
+    comparisons: readonly FilterComparison[],
+    conditions: readonly SqlCondition[],
+    packageOf: SqlCondition | null,
+    compilation: Compilation,
+  ): Promise<SqlCondition[]> {
+    if (conditions.length === 0) return []
+    const all = every([...conditions, ...belonging(packageOf, 'package_id')])
+    const ids = await this.sets.fewVulnerabilities(comparisons)
+    if (ids !== null || packageOf !== null) {
+      const list = ids === null ? null : compilation.parameters.add(`{${ids.join(',')}}`, 'int8[]')
+      const isNamed = list === null ? 'true' : `cf.vulnerability_id = any (${list})`
+      return [(id) => `exists (select from finding cf where cf.image_id = ${id} and ${isNamed} and cf.is_open and ${all('cf')})`]
+    }
+    // The offset keeps the planner from joining all findings with all images.
+    return [
+      (id) =>
+        `exists (select from image cl join finding cf on cf.image_id + 0 = cl.id and ${idsOfImage('cf.id', 'cl.digest')} where cl.id = ${id} and cf.is_open and ${all('cf')} offset 0)`,
+    ]
   }
 }
 
@@ -261,20 +307,6 @@ function belonging(packageOf: SqlCondition | null, column: string): SqlCondition
 function presentPackage(packageOf: SqlCondition | null): SqlCondition[] {
   if (packageOf === null) return []
   return [(id) => `exists (select from image_package co where co.image_id = ${id} and co.is_present and ${packageOf('co.package_id')})`]
-}
-
-/**
- * An open finding of an image, of the packages that the same conjunction names. Where no vulnerability or package leads to it
- * the findings of the image are read, which lie side by side.
- */
-function openFinding(conditions: readonly SqlCondition[], packageOf: SqlCondition | null, isIndexed: boolean): SqlCondition[] {
-  if (conditions.length === 0) return []
-  const all = every([...conditions, ...belonging(packageOf, 'package_id')])
-  if (isIndexed) return [(id) => `exists (select from finding cf where cf.image_id = ${id} and cf.is_open and ${all('cf')})`]
-  return [
-    (id) =>
-      `exists (select from image cl join finding cf on cf.image_id = cl.id and ${idsOfImage('cf.id', 'cl.digest')} where cl.id = ${id} and cf.is_open and ${all('cf')})`,
-  ]
 }
 
 function openMatch(conditions: readonly SqlCondition[]): SqlCondition[] {

@@ -12,6 +12,7 @@ import {
 } from '@pharos/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { debPackage, digestOf, engineReport, match, resolvedImage, scanReport, vulnerability } from '../ingest/__tests__/report-builder.js'
+import { createQueries } from '../inventory/__tests__/queries-harness.js'
 import { createReads, principalFor, type Reads, walk } from '../inventory/__tests__/reads-harness.js'
 
 const everything = principalFor(null)
@@ -119,6 +120,9 @@ describe('images by filter', () => {
     ['deleted = false and distro = "debian 12" and platform = linux/amd64 and createdAt < 2027-01-01', ['both', 'new', 'none', 'old']],
   ])('%s are %j', async (filter, expected) => {
     expect(await find(filter)).toEqual(expected)
+    const large = createQueries(reads.inventory.results.database, reads.inventory.clock, true)
+    const { items } = await large.images.list(ListImagesQuery.parse({ filter }), everything)
+    expect(items.map((item) => nameOf(item.digest)).sort()).toEqual(expected)
   })
 
   it('are those in scope, whatever a workload out of scope runs', async () => {

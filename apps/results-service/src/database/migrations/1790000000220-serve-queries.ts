@@ -22,7 +22,7 @@ export class ServeQueries1790000000220 implements MigrationInterface {
     await runner.query('create index finding_kev on finding (vulnerability_id, image_id) where is_kev')
     // Findings of one report share one moment, so the index holds each moment once.
     await runner.query('create index finding_first_seen on finding (first_seen_at)')
-    await runner.query('create index image_package_package on image_package (package_id) where is_present')
+    await runner.query('create index image_package_package on image_package (package_id, image_id) where is_present')
     // Names may be longer than a key of an index.
     await runner.query('create index package_name on package (left(name, 100) collate "C", id)')
 

@@ -21,10 +21,21 @@ import { FleetWorkloadsService } from '../../workloads/fleet-workloads.service.j
 /** Databases older than this are stale, in tests. */
 const databaseMaxAgeMs = 120 * 3_600_000
 
-/** The services that answer questions to the whole fleet. */
-export function createQueries(database: Database, clock: Clock) {
-  const compiler = new FilterCompiler(new FilterSets(database, clock), database, clock)
-  const selections = new FindingSelections(compiler, database)
+class ManyInSets extends FilterSets {
+  protected override readonly limits = { vulnerabilities: 0, packages: 0 }
+}
+
+class ManyInSelections extends FindingSelections {
+  protected override readonly limits = { images: 0, decisions: 0 }
+}
+
+/**
+ * The services that answer questions to the whole fleet. With `isLarge` they take the ways that they take in a large one, where
+ * nothing that a filter names is few.
+ */
+export function createQueries(database: Database, clock: Clock, isLarge = false) {
+  const compiler = new FilterCompiler(new (isLarge ? ManyInSets : FilterSets)(database, clock), database, clock)
+  const selections = new (isLarge ? ManyInSelections : FindingSelections)(compiler, database)
   const findings = new FindingsRepository(database)
   const verdicts = new ImageVerdicts({ scans: { databaseMaxAgeMs } } as never, clock)
   return {
