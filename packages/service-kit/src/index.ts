@@ -46,6 +46,7 @@ export { toPharosError } from './http/error-mapping.js'
 export { PROBLEM_MEDIA_TYPE } from './http/problem-filter.js'
 export { BodyLimit, type BodyRouteConfig, limitBytes, RawBody, StreamBody, tooLarge } from './http/stream-body.js'
 export { parseStrictJson } from './http/strict-json.js'
+export { contentHash, matchContentHash, textHash, uuidOf, vulnerabilityContentHash, vulnerabilityKey } from './content/content-hash.js'
 export { ValidBody, ValidHeaders, ValidParams, ValidQuery, ZodPipe } from './http/zod-pipe.js'
 export { issuesToPointers, parseRequestPart, type RequestPart } from './http/zod-problems.js'
 export {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common'
-import { PharosError, ReportVulnerability, vulnerabilityKey } from '@pharos/contracts'
+import { PharosError, ReportVulnerability } from '@pharos/contracts'
+import { vulnerabilityKey } from '@pharos/service-kit'
 import type { Transaction } from '../database/transaction.js'
 import type { ReportedFinding } from '../findings/finding-diff.js'
 import { severityCode } from '../inventory/column-codes.js'

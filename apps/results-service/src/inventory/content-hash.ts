@@ -1,1 +1,1 @@
-export { contentHash, textHash, uuidOf } from '@pharos/contracts'
+export { contentHash, textHash, uuidOf } from '@pharos/service-kit'

@@ -1,4 +1,5 @@
-import { contentHash, packageFacts, type ReportPackage, type ScanReport } from '@pharos/contracts'
+import { packageFacts, type ReportPackage, type ScanReport } from '@pharos/contracts'
+import { contentHash } from '@pharos/service-kit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createInventory, type InventoryHarness } from '../ingest/__tests__/inventory-harness.js'
 import { debPackage, scanReport } from '../ingest/__tests__/report-builder.js'

@@ -1,4 +1,4 @@
-import { matchContentHash } from '@pharos/contracts'
+import { matchContentHash } from '@pharos/service-kit'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Edition, matchContent, matchesIn, type PlacedPackage, recordOf, reportIn } from './__tests__/fleet-world.js'

@@ -1,14 +1,13 @@
 import { Injectable } from '@nestjs/common'
 import {
   matchBody,
-  matchContentHash,
   type PackageChunkResults,
   PharosError,
   type RematchChunkAnswer,
   type ReportVulnerability,
   type ScoreChunkResults,
-  vulnerabilityKey,
 } from '@pharos/contracts'
+import { matchContentHash, vulnerabilityKey } from '@pharos/service-kit'
 import { oneRow } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { plainArray, textArray } from '../ingest/array-parameter.js'

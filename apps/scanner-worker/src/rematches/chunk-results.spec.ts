@@ -1,11 +1,5 @@
-import {
-  matchContentHash,
-  PackageChunkResults,
-  ReportVulnerability,
-  ScoreChunkResults,
-  vulnerabilityContentHash,
-  vulnerabilityKey,
-} from '@pharos/contracts'
+import { PackageChunkResults, ReportVulnerability, ScoreChunkResults } from '@pharos/contracts'
+import { matchContentHash, vulnerabilityContentHash, vulnerabilityKey } from '@pharos/service-kit'
 import type { UnitMatches } from '@pharos/scanners'
 import { describe, expect, it } from 'vitest'
 import { packageResultsOf, type PackagesChunk, scoreResultsOf, type ScoresChunk } from './chunk-results.js'

@@ -1,12 +1,5 @@
-import {
-  type ClaimedRematchChunk,
-  type PackageChunkResults,
-  ReportVulnerability,
-  type ScoreChunkResults,
-  matchContentHash,
-  vulnerabilityContentHash,
-  vulnerabilityKey,
-} from '@pharos/contracts'
+import { type ClaimedRematchChunk, type PackageChunkResults, ReportVulnerability, type ScoreChunkResults } from '@pharos/contracts'
+import { matchContentHash, vulnerabilityContentHash, vulnerabilityKey } from '@pharos/service-kit'
 import type { UnitMatcher, UnitMatches } from '@pharos/scanners'
 
 type Claimed = Exclude<ClaimedRematchChunk, { outcome: 'none' }>

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { exampleOf } from '../schema.js'
-import { contentHash, matchContentHash } from './content-hash.js'
+import { matchLine } from './match-line.js'
 import { MatchBody, packageFacts, PackageFacts, PackagePlace, ReportHeader, reportLines } from './report-lines.js'
 import { type EngineReport, type ReportMatch, type ReportPackage, ReportVulnerability, ScanReport } from './report.js'
 
@@ -84,10 +83,7 @@ describe('a report in lines', () => {
 
   it('gives a match the bytes that its hash is of', () => {
     const lines = reportLines(report({ vulnerabilities: [vulnerability('CVE-1')], matches: [match(0, 0)] })).split('\n')
-    const hex = createHash('sha256')
-      .update(lines.at(-2) ?? '')
-      .digest('hex')
-    expect(matchContentHash(match(0, 0)).replaceAll('-', '')).toBe(hex.slice(0, 32))
+    expect(lines.at(-2)).toBe(matchLine(match(0, 0)))
   })
 
   it('spells the facts of a package in one way, whatever the order of upstreams and CPEs, and leaves out what depends on the image', () => {
@@ -95,9 +91,7 @@ describe('a report in lines', () => {
     const other = found('tar', { upstreams: [...one.upstreams].reverse(), cpes: [...one.cpes].reverse(), locations: [], licenses: [] })
     expect(packageFacts(one)).toBe(packageFacts(other))
     expect(packageFacts(one)).not.toBe(packageFacts(found('tar', { matchKey: 'aa' })))
-    expect(contentHash(...(JSON.parse(packageFacts(one)) as unknown[])).replaceAll('-', '')).toBe(
-      createHash('sha256').update(packageFacts(one)).digest('hex').slice(0, 32),
-    )
+    expect(JSON.stringify(JSON.parse(packageFacts(one)))).toBe(packageFacts(one))
   })
 
   it('refuses a match of a package that is not there', () => {

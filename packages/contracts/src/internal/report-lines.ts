@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineSchema, exampleOf } from '../schema.js'
-import { matchBody } from './content-hash.js'
+import { matchLine } from './match-line.js'
 import { EngineReport, type ReportMatch, ReportPackage, ScanReport } from './report.js'
 
 /**
@@ -132,7 +132,7 @@ export function reportLines(report: ScanReport): string {
   if (report.matcherInputs !== undefined && report.packages.length > 0) lines.push(report.matcherInputs)
   for (const [position, engine] of report.engines.entries()) {
     for (const vulnerability of engine.vulnerabilities) lines.push(JSON.stringify(vulnerability))
-    for (const group of groups[position]?.values() ?? []) for (const match of group) lines.push(`${match.fixState} ${matchBody(match)}`)
+    for (const group of groups[position]?.values() ?? []) for (const match of group) lines.push(matchLine(match))
   }
   return `${lines.join('\n')}\n`
 }

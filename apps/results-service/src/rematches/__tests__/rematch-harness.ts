@@ -2,16 +2,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import {
   ClaimedRematchChunk,
   type GenerationRef,
-  matchContentHash,
   type PackageChunkResults,
   type RematchChunkAnswer,
   RematchChunkResults,
   ReportVulnerability,
   type ScoreChunkResults,
-  vulnerabilityContentHash,
-  vulnerabilityKey,
 } from '@pharos/contracts'
-import { silentLogger } from '@pharos/service-kit'
+import { matchContentHash, silentLogger, vulnerabilityContentHash, vulnerabilityKey } from '@pharos/service-kit'
 import { AuditLog } from '../../audit/audit-log.js'
 import { DecisionStore } from '../../decisions/decision-store.js'
 import { EventLog } from '../../events/event-log.js'

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { ReportMatch, ReportVulnerability } from './report.js'
+import { type MatchContent, matchLine, type ReportVulnerability } from '@pharos/contracts'
 
 /** The upper 128 bits of a SHA-256, in the form of a UUID, which PostgreSQL keeps in 16 bytes: a short key for values of any length. */
 export function contentHash(...parts: readonly unknown[]): string {
@@ -22,23 +22,15 @@ export function vulnerabilityKey(vulnerability: Pick<ReportVulnerability, 'nativ
 }
 
 /**
- * Hash of what is stored of a vulnerability besides its score. Of the contract's parsed form: the order of nested fields counts,
- * and a parse settles it.
+ * Hash of what is stored of a vulnerability besides its score. Of the contract's parsed form: the order of fields counts, and a
+ * parse settles it.
  */
 export function vulnerabilityContentHash(vulnerability: ReportVulnerability): string {
   const { epss: _epss, kev: _kev, ...content } = vulnerability
   return contentHash(content)
 }
 
-/** What an engine says of a package and a vulnerability, apart from the place: it is kept once for a package. */
-export type MatchContent = Pick<ReportMatch, 'fixState' | 'fixVersions' | 'fixAvailable' | 'details'>
-
-/** The JSON in which the content of a match is stored. */
-export function matchBody({ fixVersions, fixAvailable, details }: MatchContent): string {
-  return JSON.stringify({ fixVersions, fixAvailable, details })
-}
-
 /** Hash of the content of a match, of the contract's parsed form. */
 export function matchContentHash(content: MatchContent): string {
-  return textHash(`${content.fixState} ${matchBody(content)}`)
+  return textHash(matchLine(content))
 }
