@@ -72,6 +72,8 @@ async function run(operation: Operation): Promise<void> {
   )
 }
 
+const oneFinding = () => engineReport({ vulnerabilities: [vulnerability('CVE-1')], matches: [match(0, 0)] })
+
 interface Known {
   id: string
   severity: string
@@ -135,6 +137,15 @@ describe('findings as of a moment', () => {
       ),
       { numRuns: 12 },
     )
+  })
+
+  it('show the present package where retention has removed that of then', async () => {
+    await history.ingest(scanReport('a', { packages: [debPackage('tar', { version: '1.0' })], engines: [oneFinding()] }))
+    const at = history.inventory.clock.now()
+    await history.ingest(scanReport('a', { packages: [debPackage('tar', { version: '2.0' })], engines: [oneFinding()] }))
+    expect((await knownAt(at)).map(({ version }) => version)).toEqual(['1.0'])
+    await history.inventory.query(`delete from package where version = '1.0'`)
+    expect((await knownAt(at)).map(({ version }) => version)).toEqual(['2.0'])
   })
 
   it('show the references and workloads of then', async () => {

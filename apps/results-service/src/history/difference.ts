@@ -45,8 +45,8 @@ export function counts(standing: FindingStanding | null): boolean {
   return standing !== null && !suppressing.has(standing.decision ?? '')
 }
 
-const hasSameFacts = (one: FindingStanding, other: FindingStanding): boolean =>
-  one.severity === other.severity && one.fixState === other.fixState && one.kev === other.kev
+const hasSameFacts = (one: FindingStanding | null, other: FindingStanding | null): boolean =>
+  one?.severity === other?.severity && one?.fixState === other?.fixState && one?.kev === other?.kev
 
 /** The later of the causes that there are. */
 function latest(...causes: (DatedCause | null)[]): DatedCause | null {
@@ -58,14 +58,12 @@ function latest(...causes: (DatedCause | null)[]): DatedCause | null {
 
 /** The difference of a finding; null when it counts on neither side, or is the same on both. */
 export function differenceOfFinding(finding: ComparedFinding): PlacedDifference | null {
-  const { before, after, causes } = finding
+  const { before, after, id, vulnerability, engine } = finding
   const counted = { before: counts(before), after: counts(after) }
   if (!counted.before && !counted.after) return null
   const change = !counted.before ? 'added' : !counted.after ? 'removed' : 'changed'
-  const isSame = before !== null && after !== null && hasSameFacts(before, after)
-  if (change === 'changed' && isSame && before?.decision === after?.decision) return null
-  const dated = causeOf(change, isSame, finding)
-  const { id, vulnerability, engine } = finding
+  if (change === 'changed' && hasSameFacts(before, after) && before?.decision === after?.decision) return null
+  const dated = change === 'changed' ? causeOfChange(finding) : causeOfTurn(finding)
   const severity = (counted.after ? after : before)?.severity ?? 'unknown'
   return {
     key: `1|${5 - severityRank[severity]}|${cut(vulnerability)}|${cut(finding.package.name)}|${id}`,
@@ -82,13 +80,19 @@ export function differenceOfFinding(finding: ComparedFinding): PlacedDifference 
       after,
     },
   }
+}
 
-  function causeOf(kind: typeof change, hasFacts: boolean, { causes: known }: ComparedFinding): DatedCause | null {
-    if (kind === 'changed') return hasFacts ? known.decision : (known.facts ?? known.flip ?? known.decision)
-    const hasFlipped = (before === null) !== (after === null)
-    const isDecided = suppressing.has(before?.decision ?? '') !== suppressing.has(after?.decision ?? '')
-    return hasFlipped && isDecided ? latest(known.flip, known.decision) : hasFlipped ? known.flip : (causes.decision ?? known.flip)
-  }
+/** Of one that counts on both sides: its facts changed, or only the decision did. */
+function causeOfChange({ before, after, causes }: ComparedFinding): DatedCause | null {
+  return hasSameFacts(before, after) ? causes.decision : (causes.facts ?? causes.flip ?? causes.decision)
+}
+
+/** Of one that counts on one side: it was opened or closed, or a decision began or ceased to suppress it; of both the later. */
+function causeOfTurn({ before, after, causes }: ComparedFinding): DatedCause | null {
+  const hasFlipped = (before === null) !== (after === null)
+  if (!hasFlipped) return causes.decision ?? causes.flip
+  const isDecided = suppressing.has(before?.decision ?? '') !== suppressing.has(after?.decision ?? '')
+  return isDecided ? latest(causes.flip, causes.decision) : causes.flip
 }
 
 /** Packages of one type and name on both sides, each version once. */

@@ -42,6 +42,7 @@ export function standingAt(moment: string, candidates: string, suffix: string): 
     fixState: `coalesce(fact${suffix}.before_fix_state, f.fix_state)`,
     isKev: `coalesce(fact${suffix}.before_is_kev, f.is_kev)`,
     decision: `decided${suffix}.status`,
-    packageId: `coalesce(package${suffix}.before_package_id, f.package_id)`,
+    // Retention removes packages that nothing leads to now; then the finding's present one is shown.
+    packageId: `coalesce((select b.id from package b where b.id = package${suffix}.before_package_id), f.package_id)`,
   }
 }
