@@ -12,7 +12,7 @@ beforeAll(async () => {
 beforeEach(() => harness.clear())
 afterAll(() => harness.app.close())
 
-const packages = ['tar', 'gzip', 'sed', 'awk', 'grep', 'curl']
+const packages = ['tar', 'gzip', 'sed', 'awk', 'grep', 'curl', 'bash']
 const decided: Readonly<Record<string, SetDecision>> = {
   tar: {
     status: 'not_affected',
@@ -25,6 +25,7 @@ const decided: Readonly<Record<string, SetDecision>> = {
   awk: { status: 'false_positive' },
   grep: { status: 'in_triage' },
   curl: { status: 'fixed' },
+  bash: { status: 'not_affected', impactStatement: 'No shell is reachable.' },
 }
 
 async function decideAll(): Promise<void> {
@@ -125,9 +126,9 @@ describe('decisions of an image', () => {
         },
       ],
       status: 'not_affected',
+      // The official schema lets a statement have one of justification and impact_statement.
       justification: 'vulnerable_code_not_in_execute_path',
-      impact_statement: 'The decoder is not built in.',
-      status_notes: 'Checked by hand.',
+      status_notes: 'Impact: The decoder is not built in.\n\nChecked by hand.',
     })
     const { finding } = await harness.detailOf('tar')
     await harness.app.request({

@@ -1,7 +1,6 @@
 import type { DecisionResponse } from '@pharos/contracts'
-import { noActionStatement } from './openvex.js'
 import { type ExportedDecision, type ExportedImage, groupedBy, imageHash, imagePurls, type VexExport } from './vex-export.js'
-import { markedText } from './vex-statement.js'
+import { markedText, noActionStatement, noImpactStatement } from './vex-statement.js'
 
 type Json = Record<string, unknown>
 
@@ -91,7 +90,8 @@ function flagsOf(decisions: readonly ExportedDecision[], products: ProductIds): 
 /** Why it has no impact, in words; without any, the comment. */
 function impactsOf(decisions: readonly ExportedDecision[], products: ProductIds): Json[] {
   const explained = decisions.flatMap((decision) => {
-    const text = decision.impactStatement ?? decision.comment
+    const isUnexplained = decision.status === 'not_affected' && decision.justification === null
+    const text = decision.impactStatement ?? decision.comment ?? (isUnexplained ? noImpactStatement : null)
     const details = decision.status === 'false_positive' ? markedText('false_positive', text) : text
     return details === null ? [] : [{ decision, details }]
   })

@@ -1,8 +1,7 @@
 import { type DecisionResponse, type DecisionStatus, Justification } from '@pharos/contracts'
 import { z } from 'zod'
 import type { StatementProduct } from '../statement-matching.js'
-import { noActionStatement } from './openvex.js'
-import { type ParsedVexDocument, readMark, type VexStatement } from './vex-statement.js'
+import { givenText, type ParsedVexDocument, readMark, type VexStatement } from './vex-statement.js'
 
 const text = z.string().max(65_536)
 const id = z.string().min(1).max(2048)
@@ -170,8 +169,8 @@ function statementOf(
     names: [...new Set(names)],
     status: said.status ?? statuses[key],
     justification: isNotAffected && !(said.status === 'false_positive' && stated === 'component_not_present') ? stated : null,
-    impactStatement: isNotAffected ? said.text : null,
-    comment: isNotAffected || said.text === noActionStatement ? null : said.text,
+    impactStatement: isNotAffected ? givenText(said.text) : null,
+    comment: isNotAffected ? null : givenText(said.text),
     response: [...new Set(remediations.flatMap((one) => responses[one.category] ?? []))].sort(),
     original: { format: 'csaf', status: key, justification: flag?.label ?? null },
     at: dates.length === 0 ? issuedAt : new Date(Math.max(...dates.map((date) => date.getTime()))),

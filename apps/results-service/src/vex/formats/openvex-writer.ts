@@ -1,6 +1,5 @@
-import { noActionStatement } from './openvex.js'
 import { type ExportedDecision, groupedBy, imageHash, imagePurls, sayingOf, type VexExport } from './vex-export.js'
-import { markedText } from './vex-statement.js'
+import { markedText, noActionStatement, noImpactStatement, notesOf } from './vex-statement.js'
 
 type Json = Record<string, unknown>
 
@@ -58,12 +57,14 @@ function sayingTo({ status, justification, impactStatement, comment }: ExportedD
     case 'fixed':
       return { status: 'fixed', ...notes(comment) }
     case 'false_positive':
-    case 'not_affected':
       return {
         status: 'not_affected',
-        ...(status === 'false_positive' || justification !== null ? { justification: justification ?? 'component_not_present' } : {}),
-        ...(impactStatement === null ? {} : { impact_statement: impactStatement }),
-        ...notes(status === 'false_positive' ? markedText('false_positive', comment) : comment),
+        justification: justification ?? 'component_not_present',
+        ...notes(markedText('false_positive', notesOf(impactStatement, comment))),
       }
+    case 'not_affected':
+      return justification === null
+        ? { status: 'not_affected', impact_statement: impactStatement ?? noImpactStatement, ...notes(comment) }
+        : { status: 'not_affected', justification, ...notes(notesOf(impactStatement, comment)) }
   }
 }

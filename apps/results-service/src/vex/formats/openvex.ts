@@ -1,7 +1,7 @@
 import { type DecisionStatus, Justification } from '@pharos/contracts'
 import { z } from 'zod'
 import type { StatementProduct } from '../statement-matching.js'
-import { type ParsedVexDocument, readMark, type VexStatement } from './vex-statement.js'
+import { givenText, type ParsedVexDocument, readMark, readNotes, type VexStatement } from './vex-statement.js'
 
 const text = z.string().max(65_536)
 const id = z.string().min(1).max(2048)
@@ -41,9 +41,6 @@ export const OpenVexDocument = z.object({
   version: z.union([z.int(), z.string()]),
   statements: z.array(Statement).max(100_000),
 })
-
-/** The action statement of an affected finding about which nothing more was said: the format demands one. */
-export const noActionStatement = 'No action has been decided yet.'
 
 const statuses: Readonly<Record<z.infer<typeof Status>, DecisionStatus>> = {
   not_affected: 'not_affected',
@@ -93,14 +90,15 @@ function statementOf(statement: Statement, document: z.infer<typeof OpenVexDocum
   const names = namesOf(statement)
   const { justification, impact_statement = null, action_statement = null, status_notes = null } = statement
   const notes = readMark(statement.status === 'affected' ? (action_statement ?? status_notes) : status_notes)
+  const said = statement.status === 'not_affected' ? readNotes(notes.text) : { impactStatement: null, comment: notes.text }
   const stated = justification === undefined ? null : Justification.parse(justification)
   return {
     vulnerability: names[0] ?? '',
     names: [...new Set(names)],
     status: notes.status ?? statuses[statement.status],
     justification: notes.status === 'false_positive' && stated === 'component_not_present' ? null : stated,
-    impactStatement: impact_statement,
-    comment: notes.text === noActionStatement ? null : notes.text,
+    impactStatement: givenText(impact_statement ?? said.impactStatement),
+    comment: givenText(said.comment),
     response: [],
     original: { format: 'openvex', status: statement.status, justification: justification ?? null },
     at: new Date(statement.last_updated ?? statement.timestamp ?? document.last_updated ?? document.timestamp),

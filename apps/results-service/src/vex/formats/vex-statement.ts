@@ -32,6 +32,15 @@ export interface ParsedVexDocument {
   readonly warnings: readonly string[]
 }
 
+/** What stands where a format demands a text and nobody gave one; it is read back as none. */
+export const noActionStatement = 'No action has been decided yet.'
+export const noImpactStatement = 'No reason was given.'
+
+/** A text as it was given: null for what stands in its place. */
+export function givenText(text: string | null): string | null {
+  return text === noActionStatement || text === noImpactStatement ? null : text
+}
+
 const markable = ['accepted', 'false_positive'] as const
 const mark = /^Decision in Pharos: (accepted|false_positive)\.(?:\s+|$)/
 
@@ -46,4 +55,21 @@ export function readMark(text: string | null): { readonly status: (typeof markab
   if (status === null) return { status, text }
   const rest = text?.replace(mark, '') ?? ''
   return { status, text: rest === '' ? null : rest }
+}
+
+const impactMark = 'Impact: '
+const paragraph = '\n\n'
+
+/** An OpenVEX statement holds a justification or an impact statement, not both: beside a justification the latter begins the notes. */
+export function notesOf(impactStatement: string | null, comment: string | null): string | null {
+  if (impactStatement === null) return comment
+  const impact = `${impactMark}${impactStatement.replaceAll(/\n{2,}/g, '\n')}`
+  return comment === null ? impact : `${impact}${paragraph}${comment}`
+}
+
+/** Takes apart what `notesOf` has joined. */
+export function readNotes(notes: string | null): { readonly impactStatement: string | null; readonly comment: string | null } {
+  if (notes?.startsWith(impactMark) !== true) return { impactStatement: null, comment: notes }
+  const [impact = '', ...rest] = notes.slice(impactMark.length).split(paragraph)
+  return { impactStatement: impact, comment: rest.length === 0 ? null : rest.join(paragraph) }
 }
