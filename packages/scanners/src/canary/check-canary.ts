@@ -19,6 +19,7 @@ export interface CanaryResult {
   readonly requiredCount: number
 }
 
+/** Bounds of the check, and what it asks for. */
 export interface CanaryOptions extends UnitMatcherOptions {
   /** Expectations in place of the built-in ones. */
   readonly canary?: Canary | undefined
