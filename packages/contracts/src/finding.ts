@@ -187,6 +187,7 @@ export const Finding = defineSchema(
       .object({
         diffId: z.string(),
         position: z.int().min(0).nullable().describe('Position among the layers of the image, the base first'),
+        isFromBase: z.boolean().nullable().describe('Whether it is a layer of the base image; null when that is not known'),
       })
       .nullable()
       .optional()

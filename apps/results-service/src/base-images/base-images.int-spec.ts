@@ -1,5 +1,6 @@
 import type { ScanReport } from '@pharos/contracts'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { FindingsRepository } from '../findings/findings.repository.js'
 import { removeImages } from '../images/image-removal.js'
 import { ImageLocator } from '../images/image-locator.js'
 import { createInventory, type InventoryHarness } from '../ingest/__tests__/inventory-harness.js'
@@ -208,6 +209,17 @@ describe('layers and what they bring', () => {
       findings: { fromBase: 2, own: 1, unplaced: 2 },
     })
     expect(await service.base(digestOf('distro'), everything)).toEqual({ base: null, findings: { fromBase: 0, own: 0, unplaced: 0 } })
+  })
+
+  it("are told with findings: how many of an image are the base's", async () => {
+    const found = await new FindingsRepository(inventory.results.database).images(
+      (await inventory.query<{ id: string }>('select id from image')).map(({ id }) => id),
+      null,
+    )
+    expect(Object.fromEntries([...found.values()].map((row) => [row.digest, row.base_layer_count]))).toEqual({
+      [digestOf('distro')]: 0,
+      [digestOf('app')]: 1,
+    })
   })
 
   it('do not count what a decision suppresses', async () => {

@@ -13,6 +13,7 @@ import { decodeCursor, pageOfRows } from '../database/keyset.js'
 import { ImageLocator, type LocatedImage } from '../images/image-locator.js'
 import { severities, severityCode } from '../inventory/column-codes.js'
 import { originalText } from '../inventory/stored-text.js'
+import { isFromBase } from './layer-chain.js'
 import { BaseImagesRepository, type LayerCountRow, type LayersRow } from './base-images.repository.js'
 
 type Contents = Pick<ImageLayer, 'packages' | 'findings'>
@@ -42,9 +43,9 @@ export class BaseImagesService {
         layerCount: row.layer_count,
       },
       findings: {
-        fromBase: sum(items.filter(({ isFromBase }) => isFromBase === true)),
-        own: sum(items.filter(({ isFromBase }) => isFromBase === false)),
-        unplaced: sum([unplaced, ...items.filter(({ isFromBase }) => isFromBase === null)]),
+        fromBase: sum(items.filter((layer) => layer.isFromBase === true)),
+        own: sum(items.filter((layer) => layer.isFromBase === false)),
+        unplaced: sum([unplaced, ...items.filter((layer) => layer.isFromBase === null)]),
       },
     }
   }
@@ -102,9 +103,6 @@ export class BaseImagesService {
     return { items, unplaced: contentsOf(counts, (layer) => layer === null || !known.has(layer)) }
   }
 }
-
-/** Without a base every layer is the image's own. */
-const isFromBase = (position: number, layerCount: number | null): boolean | null => (layerCount === null ? null : position < layerCount)
 
 /** Steps of the build that made layers; none when they are not as many as the layers. */
 function stepsOf({ history, layers }: LayersRow): LayersRow['history'] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { baseClaimOf, prefixHashes } from './layer-chain.js'
+import { baseClaimOf, isFromBase, prefixHashes } from './layer-chain.js'
 
 const layer = (letter: string) => `sha256:${letter.repeat(64)}`
 const name = 'org.opencontainers.image.base.name'
@@ -37,5 +37,13 @@ describe('what an image says of its base', () => {
     ['a text too long to be a reference', { [name]: 'x'.repeat(1025) }, {}, null],
   ])('%s', (_case, annotations, labels, claim) => {
     expect(baseClaimOf(annotations, labels)).toEqual(claim)
+  })
+})
+
+describe('a layer', () => {
+  it('is of the base below the number of its layers, of the image without a base, and of nobody knows whom otherwise', () => {
+    expect([0, 1, 2].map((position) => isFromBase(position, 2))).toEqual([true, true, false])
+    expect(isFromBase(0, 0)).toBe(false)
+    expect(isFromBase(0, null)).toBeNull()
   })
 })

@@ -13,6 +13,14 @@ export function prefixHashes(diffIds: readonly string[]): string[] {
   return diffIds.map((_diffId, position) => textHash(diffIds.slice(0, position + 1).join(',')))
 }
 
+/**
+ * Whether a layer at a position is of the base. `baseLayerCount` is 0 for an image without a known base, all of whose layers are its
+ * own, and null when it is not known which layers are the base's.
+ */
+export function isFromBase(position: number, baseLayerCount: number | null): boolean | null {
+  return baseLayerCount === null ? null : position < baseLayerCount
+}
+
 /** What an image says that it is built on. */
 export interface BaseClaim {
   /** e.g. docker.io/library/debian:12 */

@@ -145,14 +145,14 @@ export class FindingsRepository {
   async images(ids: readonly string[], scope: VisibleRepositories): Promise<Map<string, FindingImageRow>> {
     const found = await rows<FindingImageRow>(
       this.database.runner,
-      `select i.id, i.digest, i.platform, i.diff_ids, case when b.image_id is null then 0 else b.layer_count end as base_layer_count,
+      `select i.id, i.digest, i.platform, i.diff_ids, nullif(coalesce((select coalesce(b.layer_count, -1) from image_base b where b.image_id = i.id), 0), -1) as base_layer_count,
               coalesce((select json_agg(x.name) from (
                 select distinct case r.tag when '' then r.repository || '@' || i.digest else r.repository || ':' || r.tag end as name
                   from image_reference r where r.image_id = i.id and r.until is null and ($1::text[] is null or r.repository like any ($1::text[])) order by 1 limit 20) x), '[]') as "references",
               (select count(*)::int from workload w where w.image_id = i.id and w.until is null and ($1::text[] is null or w.repository like any ($1::text[]))) as workload_count,
               (select json_agg(json_build_object('engine', r.engine, 'status', r.status, 'engine_version', r.engine_version, 'database', r.database, 'scanned_at', r.scanned_at, 'has_good_result', r.has_good_result) order by r.engine)
                  from image_engine_result r where r.image_id = i.id) as results
-         from image i left join image_base b on b.image_id = i.id where i.id = any ($2::int8[])`,
+         from image i where i.id = any ($2::int8[])`,
       [scope, plainArray(ids)],
     )
     return new Map(found.map((row) => [row.id, row]))
