@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { exampleOf, type Principal, problemType, redisChannels, ScanResult, ScanTask, type TaskState } from '@pharos/contracts'
 import { createService, loadConfiguration, pollUntil, type Service, silentLogger } from '@pharos/service-kit'
 import { startRedis, type TestRedis } from '@pharos/test-kit'
@@ -60,6 +61,10 @@ class FakeResults {
     if (url === `/api/v1/scans/${taskId}/result`) return json(response, 200, { ...exampleOf(ScanResult), task: this.task })
     if (url === `/api/v1/scans/${taskId}`) return json(response, 200, this.task)
     if (url.startsWith('/api/v1/images')) return json(response, 200, { items: [], nextCursor: null }, { etag: '"1"' })
+    if (url.startsWith('/api/v1/export/') && request.headers['accept-encoding']?.includes('gzip') === true) {
+      const head = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip', vary: 'accept-encoding' }
+      return void response.writeHead(200, head).end(gzipSync('{"type":"end","count":0}\n'))
+    }
     if (url === '/api/v1/scans/-/batch') return json(response, 202, { accepted: 1, refused: 0, items: [] })
     json(
       response,
@@ -180,6 +185,13 @@ describe('a public request', () => {
     const response = await call('/api/v1/scans', { method: 'PUT' })
     expect(response.status).toBe(405)
     expect(response.headers.get('allow')).toMatch(/GET.*POST|POST.*GET/)
+  })
+
+  it('for an export comes back compressed, as the caller asked for it', async () => {
+    const response = await call('/api/v1/export/findings?filter=kev%20%3D%20true', { headers: { 'accept-encoding': 'gzip' } })
+    expect(response.headers.get('vary')).toBe('accept-encoding')
+    expect(await response.json()).toEqual({ type: 'end', count: 0 })
+    expect((await call('/api/v1/export/secrets')).status).toBe(400)
   })
 
   it('goes on to results-service with the signed principal and comes back as it was answered', async () => {
