@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common'
+import { PharosError } from '@pharos/contracts'
 import { CONFIGURATION, PharosLogger } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
 import { oneRow, rows } from '../database/sql.js'
@@ -90,7 +91,8 @@ export class RematchCourseService implements OnApplicationBootstrap {
     await stopIngest(tx)
     const judged = rematch.cause === 'manual' ? rematch.generation_id : (await transitions.findActive(tx, engine))?.id
     const progress = (await rematches.progress(tx, [id])).get(id)
-    if (judged === undefined || progress === undefined) throw new Error(`the re-match ${id} has lost its database or its chunks`)
+    if (judged === undefined || progress === undefined)
+      throw new PharosError('internal-error', `The re-match ${id} has lost its database or its chunks.`)
     const outcome = await this.tools.switchover.run(tx, rematch, progress, judged)
     if (outcome.outcome === 'another-round') return outcome
     if (rematch.cause === 'database') await transitions.activate(tx, { id: rematch.generation_id, engine: rematch.engine })

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { findingId, findingIdSql, idPrefix } from '../findings/finding-identity.js'
 import { digestOf } from '../ingest/__tests__/report-builder.js'
 import { principalFor } from '../inventory/__tests__/reads-harness.js'
-import { type Edition, type PlacedPackage, reportIn } from './__tests__/fleet-world.js'
-import { createRematches, engineVersion, type Rematches, resultsOf } from './__tests__/rematch-harness.js'
+import { type Edition, reportIn } from './__tests__/fleet-world.js'
+import { createRematches, type Rematches, resultsOf } from './__tests__/rematch-harness.js'
 import { storedState } from './__tests__/stored-state.js'
+import { at, begin, everything, first, plain, second, stateOf } from './__tests__/two-editions.js'
 
 let world: Rematches
 beforeAll(async () => {
@@ -13,50 +13,11 @@ beforeAll(async () => {
 beforeEach(() => world.clear())
 afterAll(() => world.inventory.results.close())
 
-const plain = { severity: 'high', risk: 4, epss: 0.05, isKev: false, hasCve: true } as const
-const first: Edition = {
-  records: [plain, plain, plain, plain, plain, plain, plain, plain],
-  matches: {
-    alpha: [{ record: 0, fixState: 'not-fixed', fixVersion: '' }],
-    beta: [{ record: 2, fixState: 'not-fixed', fixVersion: '' }],
-    gamma: [{ record: 4, fixState: 'fixed', fixVersion: '1' }],
-    delta: [{ record: 6, fixState: 'fixed', fixVersion: '1' }],
-  },
-}
-/** alpha is fixed, beta's vulnerability is gone and another has come, gamma's is rated anew, delta stays. */
-const second: Edition = {
-  records: [plain, plain, plain, plain, { ...plain, severity: 'critical', risk: 9 }, plain, { ...plain, risk: 5 }, plain],
-  matches: {
-    ...first.matches,
-    alpha: [{ record: 0, fixState: 'fixed', fixVersion: '2' }],
-    beta: [{ record: 7, fixState: 'not-fixed', fixVersion: '' }],
-  },
-}
-const at = (name: string, hasInput = true): PlacedPackage => ({ name, place: `/opt/${name}`, hasInput })
-const everything = ['alpha', 'beta', 'gamma', 'delta'].map((name) => at(name))
 const admin = principalFor(null)
-
-/** Scans images in the first database, and brings the second. */
-async function begin(images: Record<string, readonly PlacedPackage[]> = { shop: everything }) {
-  const former = await world.bring(1)
-  for (const [name, packages] of Object.entries(images)) await world.ingest(reportIn(first, former.id, name, packages))
-  const next = await world.bring(2)
-  const [running] = await world.running()
-  return { former, next, id: running?.id ?? '' }
-}
-
-const stateOf = async (id: string): Promise<unknown> =>
-  (await world.query<{ state: string }>('select state from database_generation where id = $1', [id]))[0]?.state
-
-async function claimOne() {
-  const claimed = await world.claim()
-  if (claimed === null) throw new Error('there is no chunk')
-  return claimed
-}
 
 describe('a re-match', () => {
   it('judges the fleet by the new database: matches, findings, events, summaries, results, and says what it did', async () => {
-    const { former, next, id } = await begin({ shop: everything, cart: [at('alpha'), at('delta')] })
+    const { former, next, id } = await begin(world, { shop: everything, cart: [at('alpha'), at('delta')] })
     expect(next.state).toBe('matching')
     expect((await world.active())[0]?.id).toBe(former.id)
     const before = await storedState(world)
@@ -77,7 +38,7 @@ describe('a re-match', () => {
         images: { affected: 2, covered: 2, rescanned: 0 },
       },
     })
-    expect([await stateOf(former.id), await stateOf(next.id)]).toEqual(['retired', 'active'])
+    expect([await stateOf(world, former.id), await stateOf(world, next.id)]).toEqual(['retired', 'active'])
     expect(await world.query(`select distinct generation_id, database ->> 'builtAt' as built from image_engine_result`)).toEqual([
       { generation_id: next.id, built: '2026-11-02T00:00:00.000Z' },
     ])
@@ -120,7 +81,7 @@ describe('a re-match', () => {
   })
 
   it('without the former database at hand, or with another matcher, matches every package', async () => {
-    const { former } = await begin()
+    const { former } = await begin(world)
     const claimed = await world.claim('0.999.0')
     expect(claimed).toMatchObject({ kind: 'packages', formerGeneration: null })
     expect(await world.claim()).toMatchObject({ formerGeneration: { id: former.id } })
@@ -130,7 +91,7 @@ describe('a re-match', () => {
   })
 
   it('makes a listing as known exploited, and an EPSS that crosses the threshold, events of findings; other moves are none', async () => {
-    const { id } = await begin({ shop: [at('alpha'), at('beta'), at('gamma'), at('delta')] })
+    const { id } = await begin(world, { shop: [at('alpha'), at('beta'), at('gamma'), at('delta')] })
     const moved: Edition = {
       ...first,
       records: [{ ...plain, isKev: true }, plain, { ...plain, epss: 0.2 }, plain, { ...plain, epss: 0.09, risk: 7 }, plain, plain, plain],
@@ -151,7 +112,7 @@ describe('a re-match', () => {
   })
 
   it('scans only those images again that hold a package which could not be matched', async () => {
-    const { former, next } = await begin({ shop: everything, cart: [at('alpha')], blog: [at('beta', false)] })
+    const { former, next } = await begin(world, { shop: everything, cart: [at('alpha')], blog: [at('beta', false)] })
     for (;;) {
       const claimed = await world.claim()
       if (claimed === null) break
@@ -191,7 +152,7 @@ describe('a re-match', () => {
   })
 
   it('can be started by hand, in full or narrowed by the database before, and finds nothing new', async () => {
-    const { id } = await begin()
+    const { id } = await begin(world)
     await expect(world.service.create({ engine: 'grype', full: true }, admin)).rejects.toMatchObject({ code: 'conflict' })
     await world.finish(second, first)
     const before = await storedState(world)
@@ -212,7 +173,7 @@ describe('a re-match', () => {
   })
 
   it('does not move an image whose catalogue changed in a report of the former database', async () => {
-    const { former } = await begin({ shop: [at('alpha')], cart: [at('beta')] })
+    const { former } = await begin(world, { shop: [at('alpha')], cart: [at('beta')] })
     await world.finish(second, first)
     const late = await world.ingest(reportIn(first, former.id, 'shop', [at('alpha'), at('gamma')]))
     expect(late.outcome).toBe('catalogue-only')
@@ -222,220 +183,4 @@ describe('a re-match', () => {
     )
     expect(kept?.generation_id).toBeNull()
   })
-})
-
-describe('the work of a re-match', () => {
-  it('is taken by one worker at a time, delivered once, and refused of whoever lost it', async () => {
-    await begin()
-    const claimed = await claimOne()
-    const other = await claimOne()
-    expect(other.chunk).not.toBe(claimed.chunk)
-    const results = resultsOf(claimed, second, first)
-    await expect(world.deliver({ ...claimed, token: 'x' }, results)).rejects.toMatchObject({ code: 'attempt-superseded' })
-    expect(await world.work.renew({ rematchId: claimed.rematchId, number: claimed.chunk, token: claimed.token })).toMatchObject({
-      continue: true,
-    })
-    await world.query('update rematch_chunk set lease_until = now() where number = $1', [claimed.chunk])
-    const next = await claimOne()
-    expect(next.chunk).toBe(claimed.chunk)
-    expect(await world.work.renew({ rematchId: claimed.rematchId, number: claimed.chunk, token: claimed.token })).toMatchObject({
-      continue: false,
-    })
-    await expect(world.deliver(claimed, results)).rejects.toMatchObject({ code: 'attempt-superseded' })
-    expect(await world.deliver(next, results)).toEqual({ outcome: 'stored' })
-    const staged = await world.query('select * from rematch_unit order by package_id')
-    expect(await world.deliver(next, results)).toEqual({ outcome: 'already-stored' })
-    expect(await world.query('select * from rematch_unit order by package_id')).toEqual(staged)
-  })
-
-  it.each([
-    ['a package of another chunk', { skipped: [999_999] }],
-    [
-      'a match of a vulnerability that is not there',
-      { matches: [{ unit: 0, vulnerability: 9, contentHash: '00000000-0000-0000-0000-000000000000', content: null }] },
-    ],
-  ])('is refused with %s', async (_sentence, change) => {
-    await begin()
-    const claimed = await claimOne()
-    const results = resultsOf(claimed, second, first)
-    const [unit] = claimed.kind === 'packages' ? claimed.units : []
-    const matches = 'matches' in change ? change.matches?.map((item) => ({ ...item, unit: unit?.id ?? 0 })) : undefined
-    const wrong = { ...results, ...change, ...(matches === undefined ? {} : { matches }) } as typeof results
-    await expect(world.deliver(claimed, wrong)).rejects.toMatchObject({ code: 'report-invalid' })
-  })
-
-  it('is given out again when a scan has changed what it was compared with', async () => {
-    await begin()
-    const claimed = await claimOne()
-    const results = resultsOf(claimed, first, null)
-    await world.query(`update package_match set content_hash = gen_random_uuid()`)
-    expect(await world.deliver(claimed, results)).toEqual({ outcome: 'repeat' })
-    expect(await world.query('select from rematch_unit')).toEqual([])
-    expect((await claimOne()).chunk).toBe(claimed.chunk)
-  })
-
-  it('is given up after three attempts, and its packages are left to scans', async () => {
-    const { former, id } = await begin()
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      const claimed = await claimOne()
-      expect(claimed.chunk).toBe(1)
-      await world.work.fail({ rematchId: id, number: 1, token: claimed.token }, { reason: 'engine-crashed', isCounted: true })
-    }
-    await world.finish(second, first)
-    expect(await world.service.get(id)).toMatchObject({
-      state: 'done',
-      progress: { failed: 1 },
-      problem: 'Chunk 1 was given up: engine-crashed',
-      report: { packages: { failed: 3 }, images: { covered: 0, rescanned: 1 } },
-    })
-    expect(await world.query('select generation_id from image_engine_result')).toEqual([{ generation_id: former.id }])
-  })
-
-  it('counts no attempt that its worker gave back without fault', async () => {
-    const { id } = await begin()
-    for (let attempt = 0; attempt < 5; attempt += 1) {
-      const { chunk, token } = await claimOne()
-      await world.work.fail({ rematchId: id, number: chunk, token }, { reason: 'drain', isCounted: false })
-    }
-    expect((await claimOne()).chunk).toBe(1)
-  })
-
-  it('is left to scans when no worker has the engine', async () => {
-    const { id, next } = await begin()
-    await world.query(`update rematch_chunk set touched_at = now() - interval '1 hour'`)
-    await world.course.advance()
-    expect(await world.service.get(id)).toMatchObject({ state: 'done', report: { images: { covered: 0, rescanned: 1 } } })
-    expect(await stateOf(next.id)).toBe('active')
-  })
-
-  it('rests while it is paused', async () => {
-    const { id } = await begin()
-    const claimed = await claimOne()
-    expect(await world.service.pause(id, true, admin)).toMatchObject({ isPaused: true })
-    expect(await world.claim()).toBeNull()
-    expect(await world.work.renew({ rematchId: id, number: claimed.chunk, token: claimed.token })).toMatchObject({ continue: false })
-    expect(await world.deliver(claimed, resultsOf(claimed, second, first))).toEqual({ outcome: 'stored' })
-    await world.query(`update rematch_chunk set touched_at = now() - interval '1 hour'`)
-    await world.course.advance()
-    expect(await world.running()).toHaveLength(1)
-    await world.service.pause(id, false, admin)
-    await world.finish(second, first)
-    await expect(world.service.pause(id, true, admin)).rejects.toMatchObject({ code: 'conflict' })
-    expect(await world.query('select action from audit_event order by id')).toEqual([
-      { action: 'rematch.pause' },
-      { action: 'rematch.resume' },
-    ])
-  })
-})
-
-describe('a newer candidate while one is matched', () => {
-  it('takes its place when nothing has come in', async () => {
-    const { next, id } = await begin()
-    const newer = await world.bring(3)
-    expect(newer.state).toBe('matching')
-    expect(await world.service.get(id)).toMatchObject({ state: 'abandoned' })
-    expect(await stateOf(next.id)).toBe('refused')
-    await world.finish(second, first)
-    expect(await stateOf(newer.id)).toBe('active')
-  })
-
-  it('waits for its end otherwise, and is matched next', async () => {
-    const { next } = await begin()
-    const claimed = await claimOne()
-    await world.deliver(claimed, resultsOf(claimed, second, first))
-    const newer = await world.bring(3)
-    expect(newer.state).toBe('candidate')
-    await expect(world.bring(1)).rejects.toMatchObject({ code: 'database-older' })
-    await world.workAll(second, first)
-    await world.course.advance()
-    expect([await stateOf(next.id), await stateOf(newer.id)]).toEqual(['active', 'matching'])
-    await world.finish(second, second)
-    expect([await stateOf(next.id), await stateOf(newer.id)]).toEqual(['retired', 'active'])
-  })
-})
-
-describe('a crash', () => {
-  const steps = [
-    ['before anything is applied', 'matches', 'keepFormer'],
-    ['before matches are applied', 'matches', 'apply'],
-    ['before findings follow', 'findings', 'apply'],
-    ['before results move', 'images', 'move'],
-    ['before summaries are counted', 'summaries', 'recount'],
-    ['before decisions are applied', 'decisions', 'applyToImages'],
-  ] as const
-
-  it.each(steps)('%s leaves everything as it was, and the switch is done again', async (_sentence, part, method) => {
-    const { id, next } = await begin({ shop: everything, cart: [at('alpha')] })
-    await world.workAll(second, first)
-    const before = await storedState(world)
-    const broken = world.parts[part] as unknown as Record<string, unknown>
-    broken[method] = () => Promise.reject(new Error('killed'))
-    await expect(world.course.advance()).rejects.toThrow('killed')
-    delete broken[method]
-    expect(await storedState(world)).toEqual(before)
-    expect((await world.service.get(id)).state).toBe('switching')
-    await world.course.advance()
-    expect(await stateOf(next.id)).toBe('active')
-    expect((await world.service.get(id)).report.findings).toEqual({ appeared: 1, gone: 1, changed: 3 })
-  })
-
-  it('at the end of the switch leaves everything as it was', async () => {
-    await begin()
-    await world.workAll(second, first)
-    const before = await storedState(world)
-    const end = world.rematches as unknown as Record<string, unknown>
-    end['end'] = () => Promise.reject(new Error('killed'))
-    await expect(world.course.advance()).rejects.toThrow('killed')
-    delete end['end']
-    expect(await storedState(world)).toEqual(before)
-    await world.course.advance()
-    expect(await world.running()).toEqual([])
-  })
-})
-
-describe('ids of findings', () => {
-  it.each([['CVE-2026-1'], ['a "quoted" \\ name'], ['tab\tand\u0001control'], ['ü\u2028\uE0000 and 😀'], ["it's"]])(
-    'in SQL are those of the code: %j',
-    async (seed) => {
-      const key = {
-        imageDigest: digestOf('shop'),
-        occurrence: '0190d7a2-6c1e-7d5b-8b0a-3a6f0b1c2d3e',
-        groupSeed: seed,
-        engine: 'grype' as const,
-      }
-      const sql = findingIdSql({ digest: '$1::text', occurrence: '$2::uuid', seed: '$3', engine: '$4', salt: '$5' })
-      for (const salt of [0, 1, 12]) {
-        const [row] = await world.query<{ id: string }>(`select ${sql} as id`, [key.imageDigest, key.occurrence, seed, key.engine, salt])
-        expect(row?.id).toBe(findingId(key, idPrefix(key.imageDigest), salt))
-      }
-    },
-  )
-
-  it('that another finding has already get the next salt', async () => {
-    const { id } = await begin({ shop: [at('beta')] })
-    const idOf = async (salt: number) =>
-      findingId(
-        { imageDigest: digestOf('shop'), occurrence: await occurrence(), groupSeed: 'CVE-2026-1003', engine: 'grype' },
-        idPrefix(digestOf('shop')),
-        salt,
-      )
-    // As if the finding had been made when its record was of the group that the next one is of.
-    await world.query('update finding set id = $1', [await idOf(0)])
-    await world.finish(second, first)
-    expect((await world.service.get(id)).report.findings).toEqual({ appeared: 1, gone: 1, changed: 0 })
-    expect(await world.query('select id, is_open from finding order by is_open')).toEqual([
-      { id: await idOf(0), is_open: false },
-      { id: await idOf(1), is_open: true },
-    ])
-  })
-})
-
-async function occurrence(): Promise<string> {
-  const [row] = await world.query<{ occurrence: string }>('select occurrence from image_package limit 1')
-  return row?.occurrence ?? ''
-}
-
-it('a worker is told of the version of the matcher that stored results are of', async () => {
-  await begin()
-  expect(await world.query('select base_engine_version from rematch')).toEqual([{ base_engine_version: engineVersion }])
 })

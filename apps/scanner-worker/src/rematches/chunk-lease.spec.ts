@@ -45,6 +45,7 @@ describe('the lease of a chunk', () => {
     answer = next
     await beat()
     await pollUntil(() => lease.signal.aborted)
+    expect(renewals).toBe(1)
   })
 
   it('stops the work after a whole lease without an answer, not before', async () => {

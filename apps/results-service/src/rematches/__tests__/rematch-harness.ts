@@ -34,12 +34,10 @@ export const engineVersion = '0.121.2'
 type Claimed = Exclude<ClaimedRematchChunk, { outcome: 'none' }>
 
 /** Emptied between runs, row by row: these hold few, and a truncate has a file to make for each table and index. */
-const written = [
-  ...['rematch', 'rematch_chunk', 'rematch_unit', 'rematch_match', 'rematch_gone', 'rematch_vulnerability', 'rematch_score'],
-  ...['image_reference', 'image', 'image_package', 'image_package_event', 'package', 'package_input', 'package_match'],
-  ...['vulnerability', 'vulnerability_group', 'vulnerability_alias', 'vulnerability_score', 'finding', 'finding_event'],
-  ...['image_engine_result', 'image_summary', 'database_generation', 'generation_chunk', 'event', 'audit_event'],
-]
+const written = `rematch rematch_chunk rematch_unit rematch_match rematch_gone rematch_vulnerability rematch_score
+  image_reference image image_package image_package_event package package_input package_match
+  vulnerability vulnerability_group vulnerability_alias vulnerability_score finding finding_event
+  image_engine_result image_summary database_generation generation_chunk event audit_event`.split(/\s+/)
 
 /** The inventory with re-matches, and a worker that reads editions of a made-up database. */
 export async function createRematches() {
