@@ -26,6 +26,11 @@ export function cpuMs(roots: readonly number[]): number {
   return (ticks * 1000) / ticksPerSecond
 }
 
+/** Processes and all their descendants that live now. */
+export function processTree(roots: readonly number[]): number[] {
+  return trees(roots).map(({ pid }) => pid)
+}
+
 /** CPU time of children that this process has started and waited for, in milliseconds. */
 export function endedChildrenCpuMs(): number {
   const fields = statFields('self')

@@ -8,6 +8,7 @@ import { databaseOf } from '../image-site.js'
 import { printMachineFacts } from '../machine-facts.js'
 import { type Suite, startSuite } from '../pharos-suite.js'
 import { PlainGrype } from '../plain-grype.js'
+import { processTree } from '../process-usage.js'
 import { ReportingWorker } from '../reporting-worker.js'
 import { requireWorkersReports } from './composition-check.js'
 import { compareWithGrype, type EqualityFigures, spread } from './equality.js'
@@ -177,14 +178,9 @@ async function askBesideRematch(
 function holdToOneCore(suite: Suite): boolean {
   const taskset = findTool('taskset')
   if (taskset === undefined) return false
-  for (const pid of [suite.pidOf('scanner-worker'), ...childrenOf(suite.pidOf('scanner-worker'))])
+  for (const pid of processTree([suite.pidOf('scanner-worker')]))
     execFileSync(taskset, ['--all-tasks', '--cpu-list', '--pid', '0', String(pid)], { stdio: 'ignore' })
   return true
-}
-
-function childrenOf(pid: number): number[] {
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
-  return children.split('\n').flatMap((line) => (line.trim() === '' ? [] : [Number(line), ...childrenOf(Number(line))]))
 }
 
 const say = (text: string): void => console.log(`${new Date().toISOString().slice(11, 19)} ${text}`)

@@ -45,7 +45,7 @@ async function measure(suite: Suite, isOurs: (rematch: Rematch) => boolean): Pro
       if (found?.state === 'abandoned') throw new Error(`the re-match was abandoned: ${found.problem ?? 'no reason'}`)
       return found?.state === 'done' ? found : undefined
     },
-    { timeoutMs: longestMs, intervalMs: 50, what: 'the re-match to end' },
+    { timeoutMs: longestMs, intervalMs: 200, what: 'the re-match to end' },
   )
   return {
     wallMs: performance.now() - beganMs,
