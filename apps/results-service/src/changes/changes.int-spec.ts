@@ -18,7 +18,10 @@ beforeAll(async () => {
   history = await createHistory()
   const { database } = history.inventory.results
   const { clock } = history.inventory
-  const repository = new ChangesRepository(database, new FilterCompiler(new FilterSets(database, clock), database, clock))
+  const repository = new ChangesRepository(
+    database,
+    new FilterCompiler(new FilterSets(database, clock), database, { scans: { databaseMaxAgeMs: 1 } } as never, clock),
+  )
   const configuration = { upkeep: { eventRetentionMs: 30 * dayMs }, history: { horizonMs: 400 * dayMs } }
   changes = new ChangesService(repository, new ChangeNews(repository, clock), configuration as never, clock)
 })

@@ -29,7 +29,7 @@ export interface FindingSelection {
 @Injectable()
 export class FindingSelections {
   /** Findings of so many images, or with so many decisions, are read and sorted at once; more are walked in the order of the list. */
-  protected readonly limits = { images: 100, decisions: 5000 }
+  protected readonly limits = { images: 30, decisions: 5000 }
 
   constructor(
     private readonly compiler: FilterCompiler,

@@ -57,6 +57,45 @@ describe('each count of an image', () => {
     }
   })
 
+  it('of images by verdict is of those that show it', async () => {
+    const packages = [debPackage('one')]
+    const complete = { packages, engines: [engineReport()] }
+    await reads.inventory.ingest(scanReport('clean', complete))
+    await reads.inventory.ingest(scanReport('empty', { engines: [engineReport()] }))
+    await reads.inventory.ingest(scanReport('partial', { packages, engines: [engineReport({ status: 'partial' })] }))
+    const database = {
+      ...engineReport().database,
+      generationId: null,
+      schemaVersion: 'v6',
+      checksum: null,
+      isSample: false,
+      isStale: false,
+    }
+    await reads.inventory.ingest(
+      scanReport('old', { packages, engines: [engineReport({ database: { ...database, builtAt: '2026-11-01T00:00:00Z' } })] }),
+    )
+    await reads.inventory.ingest(scanReport('ageless', { packages, engines: [engineReport({ database: { ...database, builtAt: null } })] }))
+    await reads.inventory.ingest(
+      scanReport('sample', {
+        packages,
+        engines: [engineReport({ database: { ...database, builtAt: '2026-11-24T00:00:00Z', isSample: true } })],
+      }),
+    )
+    const catalogue = { ...scanReport('x').catalogue, unreadable: [{ path: 'a","unreadable":[]', reason: 'odd \u0000' }] } as ReturnType<
+      typeof scanReport
+    >['catalogue']
+    await reads.inventory.ingest(scanReport('unreadable', { ...complete, catalogue }))
+    const list = async (filter?: string) =>
+      (await reads.imageLists.list(ListImagesQuery.parse({ filter, limit: 500, sort: 'digest' }), everything)).items
+    const all = await list()
+    expect(new Set(all.map((image) => image.verdict?.status))).toEqual(new Set(['clean', 'vulnerable', 'unknown']))
+    for (const status of ['clean', 'vulnerable', 'unknown'])
+      expect((await list(`verdict = ${status}`)).map(({ digest }) => digest)).toEqual(
+        all.filter((image) => image.verdict?.status === status).map(({ digest }) => digest),
+      )
+    expect((await list('verdict = clean')).map(({ digest }) => digest)).toEqual([digestOf('clean')])
+  })
+
   it('stands in lists beside a verdict', async () => {
     const page = await reads.imageLists.list(ListImagesQuery.parse({ filter: 'critical > 0 and fixable >= 1' }), everything)
     expect(ImagePage.parse(page)).toEqual(page)

@@ -11,6 +11,12 @@ export interface ConditionContext {
   readonly nowMs: number
 }
 
+/** The same for conditions on images. */
+export interface ImageConditionContext extends ConditionContext {
+  /** Age above which a database is stale. */
+  readonly databaseMaxAgeMs: number
+}
+
 /** Rows that a condition on a finding can be about: a finding itself, or the match of a package that would make one. */
 export type FindingRowKind = 'finding' | 'match'
 
@@ -293,7 +299,7 @@ const imageColumns = {
 const countColumns = ['critical', 'high', 'medium', 'low', 'negligible', 'unknown', 'fixable'] as const
 
 /** A condition on an image. `visibleWorkload` is that of workloads which the caller may see. */
-export function imageCondition(context: ConditionContext, comparison: FilterComparison, visibleWorkload: SqlCondition): SqlCondition {
+export function imageCondition(context: ImageConditionContext, comparison: FilterComparison, visibleWorkload: SqlCondition): SqlCondition {
   const { field } = comparison
   const count = countColumns.find((known) => known === field)
   if (count !== undefined)
@@ -310,6 +316,8 @@ export function imageCondition(context: ConditionContext, comparison: FilterComp
       return textCondition(context, comparison, (alias) => `${alias}.platform`)
     case 'distro':
       return nullableText(context, comparison, (alias) => `${alias}.distro`)
+    case 'verdict':
+      return textCondition(context, comparison, verdictOf(context))
     case 'deleted':
       return valueCondition(context, comparison, (alias) => `(${alias}.deleted_from_registry_at is not null)`, 'bool')
     case 'packageCount':
@@ -334,6 +342,17 @@ export function imageCondition(context: ConditionContext, comparison: FilterComp
     default:
       throw new Error(`${field} is no field of an image`)
   }
+}
+
+/** What verdictOf in images/image-verdict.ts says, as SQL. The catalogue is read as text: it holds paths that an image chose. */
+function verdictOf({ parameters, nowMs, databaseMaxAgeMs }: ImageConditionContext): SqlCondition {
+  const staleBefore = parameters.add(new Date(nowMs - databaseMaxAgeMs).toISOString(), 'timestamptz')
+  return (alias) => `(case
+    when exists (select from image_summary vs where vs.image_id = ${alias}.id and vs.critical + vs.high + vs.medium + vs.low + vs.negligible + vs.unknown > 0) then 'vulnerable'
+    when ${alias}.cataloguer is not null and ${alias}.package_count > 0 and ${alias}.cataloguer::text like '%"unreadable":[]%'
+     and exists (select from image_engine_result vr where vr.image_id = ${alias}.id and vr.has_good_result and vr.status = 'complete' and not vr.last_attempt_failed
+           and coalesce(vr.database ->> 'isSample', 'false') <> 'true' and (vr.database ->> 'builtAt')::timestamptz >= ${staleBefore}) then 'clean'
+    else 'unknown' end)`
 }
 
 /** A condition on a reference: a row of image_reference, or of workload, which both have its repository. */

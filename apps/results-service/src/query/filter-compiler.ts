@@ -9,8 +9,9 @@ import {
   joinFilters,
   mentionsField,
 } from '@pharos/contracts'
-import { type Clock, InjectClock } from '@pharos/service-kit'
+import { type Clock, InjectClock, InjectConfiguration } from '@pharos/service-kit'
 import type { VisibleRepositories } from '../access/repository-scope.js'
+import type { ResultsConfiguration } from '../configuration.js'
 import { rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
 import { idsOfImage } from '../findings/finding-identity.js'
@@ -46,6 +47,7 @@ interface Compilation {
   readonly resource: FilterResource
   readonly parameters: SqlParameters
   readonly nowMs: number
+  readonly databaseMaxAgeMs: number
   /** The parameter that holds the caller's scope. */
   readonly scope: string
   /** What was looked up for this filter already. */
@@ -74,6 +76,7 @@ export class FilterCompiler {
   constructor(
     private readonly sets: FilterSets,
     private readonly database: Database,
+    @InjectConfiguration() private readonly configuration: Pick<ResultsConfiguration, 'scans'>,
     @InjectClock() private readonly clock: Clock,
   ) {}
 
@@ -134,7 +137,14 @@ export class FilterCompiler {
   }
 
   private begin(resource: FilterResource, parameters: SqlParameters, scope: VisibleRepositories): Compilation {
-    return { resource, parameters, nowMs: this.clock.now().getTime(), scope: parameters.add(scope, 'text[]'), packageSets: new Map() }
+    return {
+      resource,
+      parameters,
+      nowMs: this.clock.nowMs(),
+      databaseMaxAgeMs: this.configuration.scans.databaseMaxAgeMs,
+      scope: parameters.add(scope, 'text[]'),
+      packageSets: new Map(),
+    }
   }
 
   private async withinImages(operands: readonly FilterNode[], compilation: Compilation): Promise<SqlCondition> {

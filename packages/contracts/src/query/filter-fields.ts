@@ -67,6 +67,7 @@ export const filterFields = [
   field('low', 'number', 'image', ['images'], 'The same of low severity'),
   field('negligible', 'number', 'image', ['images'], 'The same of negligible severity'),
   field('unknown', 'number', 'image', ['images'], 'The same of unknown severity'),
+  field('verdict', 'enum', 'image', ['images', 'workloads'], 'Verdict on the image', ['clean', 'vulnerable', 'unknown']),
   field('fixable', 'number', 'image', ['images'], 'The same with a fix, of any severity'),
   field('packageCount', 'number', 'image', ['images'], 'Packages in the image'),
   field('maxRisk', 'number', 'image', ['images'], 'Greatest risk of its findings, 0 to 100'),

@@ -34,10 +34,11 @@ class ManyInSelections extends FindingSelections {
  * nothing that a filter names is few.
  */
 export function createQueries(database: Database, clock: Clock, isLarge = false) {
-  const compiler = new FilterCompiler(new (isLarge ? ManyInSets : FilterSets)(database, clock), database, clock)
+  const configuration = { scans: { databaseMaxAgeMs } } as never
+  const compiler = new FilterCompiler(new (isLarge ? ManyInSets : FilterSets)(database, clock), database, configuration, clock)
   const selections = new (isLarge ? ManyInSelections : FindingSelections)(compiler, database)
   const findings = new FindingsRepository(database)
-  const verdicts = new ImageVerdicts({ scans: { databaseMaxAgeMs } } as never, clock)
+  const verdicts = new ImageVerdicts(configuration, clock)
   return {
     verdicts,
     findingsRepository: findings,

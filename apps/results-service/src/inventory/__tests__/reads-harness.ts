@@ -51,7 +51,7 @@ export async function createReads() {
   const configuration = { scans: { databaseMaxAgeMs: 120 * 3_600_000 } } as never
   const verdicts = new ImageVerdicts(configuration, inventory.clock)
   const view = new ImageView(locator, imagesRepository, catalogues, verdicts, database)
-  const compiler = new FilterCompiler(new FilterSets(database, inventory.clock), database, inventory.clock)
+  const compiler = new FilterCompiler(new FilterSets(database, inventory.clock), database, configuration, inventory.clock)
   const findingsRepository = new FindingsRepository(database)
   const contextStore = new ContextStore(database)
   const generationStore = createGenerationStores(database, events, inventory.clock).generations
