@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import type { ObservedWorkload, WorkloadSnapshotAnswer } from '@pharos/contracts'
 import { FakeClock } from '@pharos/service-kit'
@@ -160,6 +161,13 @@ describe('a snapshot of a cluster', () => {
     expect(await send(Buffer.from(lines), { ...ndjson, 'content-encoding': 'br' })).toMatchObject({ status: 415 })
     expect(await running()).toEqual([])
     expect(await send(gzipSync(lines), gzip)).toMatchObject({ status: 200, body: { workloads: 2 } })
+  })
+
+  it('as the documentation writes it is taken', async () => {
+    const page = readFileSync(new URL('../../../../docs/inventory.md', import.meta.url), 'utf8')
+    const [, example = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? []
+    const answer = await app.request({ method: 'PUT', url: '/api/v1/workloads/clusters/eu?submit=true', principal: admin, payload: example })
+    expect(answer).toMatchObject({ status: 200, body: { workloads: 1, unknownImageCount: 1, submitted: 1 } })
   })
 
   it('is refused from callers with a limited scope', async () => {
