@@ -62,7 +62,7 @@ export function matchContent({
 }
 
 /** The input of a package's unit: the made-up engine reads its name. */
-export const inputOf = (name: string): string => JSON.stringify({ name })
+const inputOf = (name: string): string => JSON.stringify({ name })
 
 export function matchesIn(edition: Edition, name: string): readonly PackageMatch[] {
   return edition.matches[name] ?? []
