@@ -66,7 +66,7 @@ function* sources(directory) {
   for (const entry of readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(directory, entry.name)
     if (entry.isDirectory() && entry.name !== 'bin') yield* sources(path)
-    else if (/(\.go|^go\.(mod|sum)|^build\.mjs)$/.test(entry.name) && !entry.name.endsWith('_test.go')) yield path
+    else if (/(\.go|\.txt|^go\.(mod|sum)|^build\.mjs)$/.test(entry.name) && !entry.name.endsWith('_test.go')) yield path
   }
 }
 
