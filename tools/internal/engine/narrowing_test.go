@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -104,4 +105,32 @@ func TestTheDifferenceOfTwoDatabases(t *testing.T) {
 	p.fails("bad-request", "matchUnits", map[string]any{
 		"unitsPath": filepath.Join(t.TempDir(), "none"), "resultPath": filepath.Join(t.TempDir(), "none"), "touchedBy": map[string]any{"from": from, "to": to},
 	})
+}
+
+func TestRequestsAboutUnitsThatCannotBeServed(t *testing.T) {
+	p := start(t, layercache.Limits{})
+	out := t.TempDir()
+	units, result := filepath.Join(out, "units.jsonl"), filepath.Join(out, "result.jsonl")
+	for operation, fields := range map[string]map[string]any{
+		"matchUnits":              {"unitsPath": units, "resultPath": result},
+		"describeVulnerabilities": {"inputPath": units, "resultPath": result},
+	} {
+		p.fails("bad-request", operation, nil)
+		p.fails("database-missing", operation, fields)
+	}
+	p.must("openDatabase", map[string]any{"directory": sampleDatabase(t, "facts.json")}, nil)
+	p.fails("bad-request", "matchUnits", map[string]any{"unitsPath": units, "resultPath": result})
+	if err := os.WriteFile(units, []byte("not json\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.fails("bad-request", "describeVulnerabilities", map[string]any{"inputPath": units, "resultPath": result})
+	if _, err := os.Stat(result); err == nil {
+		t.Error("a request that failed left a result")
+	}
+	p.fails("local-failure", "matchUnits", map[string]any{"unitsPath": units, "resultPath": filepath.Join(out, "none", "result.jsonl")})
+	var counted struct{ UnitCount, FailedCount int }
+	p.must("matchUnits", map[string]any{"unitsPath": units, "resultPath": result}, &counted)
+	if counted.UnitCount != 1 || counted.FailedCount != 1 {
+		t.Errorf("%+v", counted)
+	}
 }
