@@ -34,11 +34,12 @@ export class SwitchMatches {
     await this.choose(tx, 'before')
   }
 
+  /** Packages and vulnerabilities that were removed since they were matched are left out. */
   async apply(tx: Transaction, input: MatchSwitch): Promise<RematchReport['matches']> {
     await this.storeVulnerabilities(tx, input)
     await tx.query(
       `insert into vulnerability_score (vulnerability_id, risk, epss, percentile, body)
-       select vulnerability_id, risk, epss, percentile, body from rematch_score where rematch_id = $1 order by vulnerability_id
+       select s.vulnerability_id, s.risk, s.epss, s.percentile, s.body from rematch_score s join vulnerability v on v.id = s.vulnerability_id where s.rematch_id = $1 order by 1
        on conflict (vulnerability_id) do update set risk = excluded.risk, epss = excluded.epss, percentile = excluded.percentile, body = excluded.body`,
       [input.rematchId],
     )
@@ -56,7 +57,8 @@ export class SwitchMatches {
       `with inserted as (
          insert into package_match (package_id, vulnerability_id, engine, fix_state, content_hash, body, since_generation)
          select s.package_id, v.id, $3::int2, s.fix_state, s.content_hash, s.body::json, $2
-           from rematch_match s ${isMatched} join vulnerability v on v.key_hash = s.vulnerability_key where s.rematch_id = $1 order by s.package_id, v.id
+           from rematch_match s ${isMatched} join vulnerability v on v.key_hash = s.vulnerability_key
+           join package p on p.id = s.package_id where s.rematch_id = $1 order by s.package_id, v.id
          returning id, package_id, vulnerability_id, fix_state)
        insert into match_after select * from inserted`,
       [input.rematchId, input.generationId, input.engineCode],
