@@ -66,14 +66,7 @@ export function chooseFindings(
   if (order === 'risk' || order === 'epss' || order === 'severity') {
     return selection.source === null
       ? walkVulnerabilities(selection, order, isAgainst, position, limit)
-      : sortFindings(
-          selection,
-          `join ${walks[order].from} on s.vulnerability_id = f.vulnerability_id`,
-          vulnerabilityOrder(order),
-          isAgainst,
-          position,
-          limit,
-        )
+      : sortFindings(selection, ofFinding(order), vulnerabilityOrder(order), isAgainst, position, limit)
   }
   if (order === 'firstSeen') {
     const columns = [
@@ -84,6 +77,11 @@ export function chooseFindings(
   }
   const { join, key } = names[order]
   return sortFindings(selection, join, [{ sql: key, type: 'text', isDescending: false }, idColumn], isAgainst, position, limit)
+}
+
+/** The offset keeps the planner from walking all vulnerabilities beside the few findings. */
+function ofFinding(order: keyof typeof walks): string {
+  return `cross join lateral (select s.* from ${walks[order].from} where s.vulnerability_id = f.vulnerability_id offset 0) s`
 }
 
 function vulnerabilityOrder(order: keyof typeof walks): OrderColumn[] {
