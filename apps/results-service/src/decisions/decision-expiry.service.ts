@@ -22,16 +22,12 @@ export class DecisionExpiryService {
   /** Ends all that are due, an image at a time; returns how many. Replicas may do it at once. */
   async expire(): Promise<number> {
     const at = this.clock.now()
-    let ended = 0
-    for (;;) {
-      const due = await this.decisions.expired(at, batch)
-      for (const imageId of new Set(due.map((finding) => finding.imageId)))
-        ended += await this.expireOf(
-          imageId,
-          due.filter((finding) => finding.imageId === imageId).map(({ findingId }) => findingId),
-          at,
-        )
-      if (due.length < batch) return ended
+    for (let total = 0; ; ) {
+      let ended = 0
+      for (const { imageId, findingIds } of await this.decisions.expired(at, batch)) ended += await this.expireOf(imageId, findingIds, at)
+      total += ended
+      // None: another replica was faster, or is at it.
+      if (ended === 0) return total
     }
   }
 

@@ -47,13 +47,14 @@ export class DecisionsRepository {
     }))
   }
 
-  /** Findings whose decision is over. */
-  async expired(at: Date, limit: number): Promise<{ findingId: string; imageId: number }[]> {
-    const found = await rows<{ finding_id: string; image_id: string }>(
+  /** Findings whose decision is over, by image. */
+  async expired(at: Date, limit: number): Promise<{ imageId: number; findingIds: string[] }[]> {
+    const found = await rows<{ image_id: string; finding_ids: string[] }>(
       this.database.runner,
-      'select finding_id, image_id from finding_decision where until <= $1 order by image_id, finding_id limit $2',
+      `select image_id, array_agg(finding_id::text) as finding_ids
+         from (select image_id, finding_id from finding_decision where until <= $1 order by image_id, finding_id limit $2) due group by image_id order by image_id`,
       [at, limit],
     )
-    return found.map((row) => ({ findingId: row.finding_id, imageId: Number(row.image_id) }))
+    return found.map((row) => ({ imageId: Number(row.image_id), findingIds: row.finding_ids }))
   }
 }
