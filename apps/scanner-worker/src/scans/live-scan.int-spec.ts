@@ -86,6 +86,9 @@ describe.skipIf(!hasTools)('the whole way of a sample image, with the real engin
         .sort()
       expect(found).toEqual(await reference(name))
       expect(found.length).toBeGreaterThan(0)
+      // Each package comes with what the fleet is judged by when the next database is there.
+      expect(report.matcherInputs?.split('\n').filter((input) => input.startsWith('{"v":1'))).toHaveLength(report.packages.length)
+      expect(report.packages.filter(({ matchKey }) => !/^[0-9a-f]{32}$/.test(matchKey ?? ''))).toEqual([])
     },
     120_000,
   )

@@ -78,7 +78,8 @@ export class EngineScanner implements Cataloguer, Scanner {
           `The scan engine counted ${answer.matchCount} matches but wrote ${report.matches.length}.`,
         )
       const findings = mapGrypeReport(report, request.catalogue)
-      await noteUnits(unitsPath, limits.outputLimitBytes, request.catalogue, answer.unitCount)
+      // None for an image without packages, and from an engine that does not know of units yet.
+      if (answer.unitCount > 0) await noteUnits(unitsPath, limits.outputLimitBytes, request.catalogue, answer.unitCount)
       const { schemaVersion, builtAt, checksum, isSample } = answer.database
       return {
         ...findings,
