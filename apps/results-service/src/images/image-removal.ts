@@ -6,7 +6,7 @@ import { plainArray, textArray } from '../ingest/array-parameter.js'
 import { originalText } from '../inventory/stored-text.js'
 
 /** Tables of what is known of an image, by its id. `finding` is apart: its index begins with the id. */
-const tablesOfImages = [
+export const tablesOfImages = [
   'image_package',
   'finding_event',
   'finding_decision',
