@@ -166,7 +166,12 @@ describe('a snapshot of a cluster', () => {
   it('as the documentation writes it is taken', async () => {
     const page = readFileSync(new URL('../../../../docs/inventory.md', import.meta.url), 'utf8')
     const [, example = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? []
-    const answer = await app.request({ method: 'PUT', url: '/api/v1/workloads/clusters/eu?submit=true', principal: admin, payload: example })
+    const answer = await app.request({
+      method: 'PUT',
+      url: '/api/v1/workloads/clusters/eu?submit=true',
+      principal: admin,
+      payload: example,
+    })
     expect(answer).toMatchObject({ status: 200, body: { workloads: 1, unknownImageCount: 1, submitted: 1 } })
   })
 
