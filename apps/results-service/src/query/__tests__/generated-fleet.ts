@@ -67,6 +67,8 @@ export async function generateFleet(runner: SqlRunner, size: FleetSize): Promise
     `select count(*) as count from finding f join image i on i.id = f.image_id where not (${idsOfImage('f.id', 'i.digest')})`,
   )) as { count: string }[]
   if (odd?.count !== '0') throw new Error('the ids of generated findings do not begin with those of their images')
-  await runner.query(`insert into image_base (image_id, base_image_id, layer_count, source) select id, 1, 1, 'prefix' from image where id > 1`)
+  await runner.query(
+    `insert into image_base (image_id, base_image_id, layer_count, source) select id, 1, 1, 'prefix' from image where id > 1`,
+  )
   await runner.query('vacuum analyze')
 }
