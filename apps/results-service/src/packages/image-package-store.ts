@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common'
 import { PackagePlace } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
-import { plainArray, textArray } from '../ingest/array-parameter.js'
+import { jsonArray, plainArray } from '../ingest/array-parameter.js'
 import { type Lines, parseLine } from '../ingest/received-report.js'
 import { textHash } from '../inventory/content-hash.js'
 import { RecentMap } from '../inventory/recent-map.js'
@@ -45,7 +45,7 @@ export class ImagePackageStore {
     if (hash === former.hash) return { hash, count: null }
     if (former.hash !== null) await this.recordChanges(tx, imageId, items, former)
     await tx.query(
-      `insert into image_package (image_id, occurrence, package_id, detail) select $1, o, p, d::json from unnest($2::uuid[], $3::int8[], $4::text[]) as t(o, p, d)
+      `insert into image_package (image_id, occurrence, package_id, detail) select $1, o, p, d from unnest($2::uuid[], $3::int8[], $4::json[]) as t(o, p, d)
        ${
          former.hash === null
            ? ''
@@ -56,7 +56,7 @@ export class ImagePackageStore {
         imageId,
         plainArray(items.map(({ occurrence }) => occurrence)),
         plainArray(items.map(({ packageId }) => packageId)),
-        textArray(details),
+        jsonArray(details),
       ],
     )
     if (former.hash === null) return { hash, count: items.length }

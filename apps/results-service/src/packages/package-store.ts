@@ -3,7 +3,7 @@ import { PackageFacts, PharosError } from '@pharos/contracts'
 import { z } from 'zod'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
-import { plainArray, textArray } from '../ingest/array-parameter.js'
+import { jsonArray, plainArray, textArray } from '../ingest/array-parameter.js'
 import { type Lines, parseLine } from '../ingest/received-report.js'
 import type { FactsOfTransaction, KnownPackage } from '../inventory/known-facts.js'
 import { storedText } from '../inventory/stored-text.js'
@@ -48,7 +48,7 @@ export class PackageStore {
       else found.set(hash, { ...fact, hash, isNew: false })
     }
     if (missing.size > 0) await this.ensureMissing(tx, packages, missing, found)
-    if (inputs !== null) await this.storeInputs(tx, inputs, hashes, found)
+    if (inputs !== null) await this.storeInputs(tx, { packages, inputs }, hashes, found)
     for (const item of found.values()) {
       if (missing.has(item.hash) || item.hasInput !== known.get('packages', item.hash)?.hasInput) known.addPackage(item.hash, factOf(item))
     }
@@ -94,7 +94,7 @@ export class PackageStore {
     return rows<IdRow>(
       tx,
       `insert into package (hash, type, name, version, purl, distro, language, detail)
-       select h, t, n, v, p, d, l, x::json from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) as u(h, t, n, v, p, d, l, x)
+       select h, t, n, v, p, d, l, x from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[]) as u(h, t, n, v, p, d, l, x)
        on conflict (hash) do nothing returning id, replace(hash::text, '-', '') as hash, false as has_input`,
       [
         plainArray(items.map(({ hash }) => hash)),
@@ -104,19 +104,31 @@ export class PackageStore {
         column(([, , , , , purl]) => purl),
         column(([, , , distro]) => distro),
         column(([, , , , language]) => language),
-        textArray(items.map(({ facts }) => detailOf(facts))),
+        jsonArray(items.map(({ facts }) => detailOf(facts))),
       ],
     )
   }
 
-  /** Stores what matchers read of the packages that lack it. An empty line says that nothing is known. */
-  private async storeInputs(tx: Transaction, inputs: Lines, hashes: readonly string[], found: Map<string, StoredPackage>): Promise<void> {
+  /**
+   * Stores what matchers read of the packages that lack it. An empty line says that nothing is known. The key among a package's
+   * facts is the hash of its input: no report can bring another one for a package that other images have.
+   */
+  private async storeInputs(
+    tx: Transaction,
+    { packages, inputs }: { packages: Lines; inputs: Lines },
+    hashes: readonly string[],
+    found: Map<string, StoredPackage>,
+  ): Promise<void> {
     const lacking = new Map<number, { item: StoredPackage; input: Buffer }>()
     for (const [position, hash] of hashes.entries()) {
       const item = found.get(hash)
       if (item === undefined || item.hasInput || lacking.has(item.id)) continue
       const input = inputs.bytes(position)
-      if (input.byteLength > 0) lacking.set(item.id, { item, input })
+      if (input.byteLength === 0) continue
+      const [, , , , , , , , matchKey] = JSON.parse(packages.text(position)) as PackageFacts
+      if (matchKey !== inputs.hash(position))
+        throw new PharosError('report-invalid', 'The key of a package is not that of what matchers read of it.')
+      lacking.set(item.id, { item, input })
     }
     if (lacking.size === 0) return
     const items = [...lacking.values()].sort((one, other) => one.item.id - other.item.id)

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common'
 import { type EngineName, FixState, MatchBody, PharosError } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
-import { plainArray, textArray } from '../ingest/array-parameter.js'
+import { jsonArray, plainArray } from '../ingest/array-parameter.js'
 import { type Lines, parseLine } from '../ingest/received-report.js'
 import { engineCode, fixStateCode } from '../inventory/column-codes.js'
 import type { FactsOfTransaction, KnownMatches } from '../inventory/known-facts.js'
@@ -101,7 +101,10 @@ export class MatchStore {
     if (replaced.length > 0) await this.replace(tx, idsOf(replaced), items(replaced))
     if (ended.length > 0) await this.end(tx, idsOf(ended), generationId)
     const missing = wanted.filter((item) => !ids.has(keyOf(item)))
-    for (const [key, id] of await this.insert(tx, engine, generationId, missing)) ids.set(key, id)
+    for (const isNewPackage of [true, false]) {
+      const some = missing.filter((item) => item.isNewPackage === isNewPackage)
+      for (const [key, id] of await this.insert(tx, engine, generationId, some, isNewPackage)) ids.set(key, id)
+    }
     // What another transaction inserted meanwhile has committed by now: the insert waited for it.
     const others = missing.filter((item) => !ids.has(keyOf(item)))
     for (const [position, { id }] of (await this.load(tx, engine, generationId, others)).entries()) ids.set(keyOf(others[position]), id)
@@ -137,20 +140,21 @@ export class MatchStore {
       .map((id, position) => ({ id: Number(id), standing: standings[states[position] ?? 'm'] ?? 'missing' }))
   }
 
-  /** Returns the ids of the inserted ones by `matchKey`; one that is there already is left out. */
+  /** Returns the ids of the inserted ones by `matchKey`; one that is there already is left out, which costs a look and a write more a row. */
   private async insert(
     tx: Transaction,
     engine: EngineName,
     generationId: string | null,
     items: readonly Wanted[],
+    areAllNew: boolean,
   ): Promise<[string, number][]> {
     if (items.length === 0) return []
     const [row] = await rows<{ inserted: string | null }>(
       tx,
       `with inserted as (
          insert into package_match (package_id, vulnerability_id, engine, fix_state, content_hash, body, since_generation)
-         select p, v, $1, f, c, b::json, $2 from unnest($3::int8[], $4::int8[], $5::int2[], $6::uuid[], $7::text[]) as t(p, v, f, c, b)
-         on conflict (package_id, vulnerability_id, engine) where is_open do nothing
+         select p, v, $1, f, c, b, $2 from unnest($3::int8[], $4::int8[], $5::int2[], $6::uuid[], $7::json[]) as t(p, v, f, c, b)
+         ${areAllNew ? '' : 'on conflict (package_id, vulnerability_id, engine) where is_open do nothing'}
          returning id, package_id, vulnerability_id
        )
        select string_agg(package_id || '/' || vulnerability_id || ' ' || id, ',') as inserted from inserted`,
@@ -161,7 +165,7 @@ export class MatchStore {
         plainArray(items.map(({ vulnerabilityId }) => vulnerabilityId)),
         plainArray(items.map(({ fixState }) => fixState)),
         plainArray(items.map((item) => item.contentHash)),
-        textArray(items.map(({ body }) => body)),
+        jsonArray(items.map(({ body }) => body)),
       ],
     )
     return (row?.inserted ?? '').split(',').flatMap((text): [string, number][] => {
@@ -181,12 +185,12 @@ export class MatchStore {
   private async replace(tx: Transaction, ids: string, items: readonly Wanted[]): Promise<void> {
     await tx.query('select from package_match where id = any ($1::int8[]) order by id for update', [ids])
     await tx.query(
-      `update package_match m set fix_state = f, content_hash = c, body = b::json from unnest($1::int8[], $2::int2[], $3::uuid[], $4::text[]) as t(i, f, c, b) where m.id = t.i`,
+      `update package_match m set fix_state = f, content_hash = c, body = b from unnest($1::int8[], $2::int2[], $3::uuid[], $4::json[]) as t(i, f, c, b) where m.id = t.i`,
       [
         ids,
         plainArray(items.map(({ fixState }) => fixState)),
         plainArray(items.map((item) => item.contentHash)),
-        textArray(items.map(({ body }) => body)),
+        jsonArray(items.map(({ body }) => body)),
       ],
     )
   }

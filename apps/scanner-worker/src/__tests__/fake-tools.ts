@@ -76,7 +76,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       if (request.reference.includes('/poison')) process.kill(process.pid, 'SIGKILL')
       else if (!request.reference.includes('/hang')) { writeFileSync(request.sbomPath, gzipSync(${JSON.stringify(JSON.stringify(sbom))})); ok({ sbomId: '1' }) }
       break
-    case 'match': writeFileSync(request.reportPath, ${JSON.stringify(JSON.stringify(report))}); ok({ matchCount: 1, ignoredCount: 0, warnings: [], database: { schemaVersion: 'v6.1.10', builtAt: '2026-11-23T05:00:00Z', checksum: 'x', isSample: false } }); break
+    case 'match': writeFileSync(request.reportPath, ${JSON.stringify(JSON.stringify(report))}); writeFileSync(request.unitsPath, ''); ok({ matchCount: 1, ignoredCount: 0, warnings: [], database: { schemaVersion: 'v6.1.10', builtAt: '2026-11-23T05:00:00Z', checksum: 'x', isSample: false } }); break
     case 'cancel': say({ id: request.target, ok: false, error: { code: 'cancelled', message: 'cancelled' }, rssBytes: 1 }); ok({ cancelled: true }); break
   }
 }

@@ -39,7 +39,7 @@ export function reportOfLines(text: string): ScanReport {
     const vulnerabilities = take(vulnerabilityCount, () => ReportVulnerability.parse(next()))
     const positions = matchedPackages.flatMap((position, group) => take(matchCounts[group] ?? 0, () => position))
     const matches = matchedVulnerabilities.map((vulnerability, index): ReportMatch => {
-      const [fixState = '', body] = splitOnce(lines.shift() ?? '')
+      const [fixState, body] = splitOnce(lines.shift() ?? '')
       const position = positions[index] ?? -1
       return {
         package: position,

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { ReportMatch, ReportVulnerability, ScanReport } from '@pharos/contracts'
 import { debPackage, engineReport, match, scanReport, vulnerability } from '../../ingest/__tests__/report-builder.js'
 
@@ -79,7 +80,10 @@ export function reportIn(
   const numbers = [...new Set(placed.flatMap(({ name }) => matchesIn(edition, name).map(({ record }) => record)))]
   return scanReport(image, {
     packages: placed.map(({ name, place, hasInput }) =>
-      debPackage(name, { matchKey: hasInput ? `${name}-key` : null, locations: [{ path: place, layer: null }] }),
+      debPackage(name, {
+        matchKey: hasInput ? hash('sha256', inputOf(name), 'hex').slice(0, 32) : null,
+        locations: [{ path: place, layer: null }],
+      }),
     ),
     matcherInputs: placed.map(({ name, hasInput }) => (hasInput ? inputOf(name) : '')).join('\n'),
     engines: [
