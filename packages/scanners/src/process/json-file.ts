@@ -32,13 +32,13 @@ async function unpack<S extends z.ZodType>(bytes: Buffer, document: JsonDocument
 }
 
 /** Parses a document leniently: only needed fields are looked at. @throws PharosError the document's problem */
-export function parseJson<S extends z.ZodType>(bytes: Buffer, document: JsonDocument<S>): z.output<S> {
-  if (bytes.length === 0) throw new PharosError(document.problem, `${document.name} is empty.`)
+export function parseJson<S extends z.ZodType>(content: Buffer | string, document: JsonDocument<S>): z.output<S> {
+  if (content.length === 0) throw new PharosError(document.problem, `${document.name} is empty.`)
   let value: unknown
   try {
-    value = JSON.parse(bytes.toString('utf8'))
+    value = JSON.parse(content.toString('utf8'))
   } catch (cause) {
-    throw new PharosError(document.problem, `${document.name} is not whole JSON (${bytes.length} bytes).`, { cause })
+    throw new PharosError(document.problem, `${document.name} is not whole JSON (${Buffer.byteLength(content)} bytes).`, { cause })
   }
   const parsed = document.schema.safeParse(value)
   if (parsed.success) return parsed.data

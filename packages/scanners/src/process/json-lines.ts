@@ -8,5 +8,5 @@ import { type JsonDocument, parseJson, tooLarge } from './json-file.js'
 export async function* readJsonLines<S extends z.ZodType>(path: string, document: JsonDocument<S>): AsyncGenerator<z.output<S>> {
   if ((await stat(path)).size > document.limitBytes) throw tooLarge(document)
   const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })
-  for await (const line of lines) yield parseJson(Buffer.from(line), document)
+  for await (const line of lines) yield parseJson(line, document)
 }
