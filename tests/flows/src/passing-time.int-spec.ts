@@ -91,6 +91,21 @@ describe.skipIf(!hasScanners)('what happens because time passes', () => {
     expect(report.vulnerabilities).toMatchObject({ changedSeverity: 0, changedKev: 0, epssCrossed: 0 })
   })
 
+  it('has left what a scan in the new database says, down to ids, risk and scores', async () => {
+    for (const name of ['debian-app', 'npm'] as const) {
+      const image = references.get(name) ?? ''
+      const told = async () => {
+        const { digest } = await pharos.api.scan({ image })
+        const found = await pharos.api.findings(digest ?? '')
+        return found.map(({ id, risk, vulnerability, fix }) => ({ id, risk, fix, vulnerability }))
+      }
+      const before = await told()
+      expect(before.length).toBeGreaterThan(0)
+      await pharos.api.scan({ image, force: true })
+      expect(await told()).toEqual(before)
+    }
+  })
+
   it('scans new tags of a watched repository: at its schedule, and when its registry says so', async () => {
     const first = await buildSmallImage()
     registry.add('team/watched', 'v1', first.image)

@@ -33,6 +33,9 @@ export type SwitchOutcome =
   /** Packages came in meanwhile: they are matched first. */
   | { readonly outcome: 'another-round'; readonly packages: number }
 
+/** More images than this are counted all together, in the order of the table. */
+const recountLimit = 2000
+
 /** After so many rounds the switch goes ahead, and images with packages that came in late are scanned again. */
 const roundLimit = 3
 
@@ -80,8 +83,9 @@ export class RematchSwitch {
       engineVersion: rematch.engine_version === '' ? null : rematch.engine_version,
       database: this.usedDatabase(generation),
     })
-    // Scores have moved for all images, whether or not their findings have.
-    await this.parts.summaries.recount(tx, null)
+    const movedRisk = await matches.imagesOfMovedRisk(tx)
+    const affectedImages = [...new Set([...(movedRisk ?? []), ...changed.map(({ imageId }) => imageId)])]
+    await this.parts.summaries.recount(tx, movedRisk === null || affectedImages.length > recountLimit ? null : affectedImages)
     await this.parts.decisions.applyToImages(
       tx,
       changed.map(({ imageId }) => imageId),

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common'
 import { ReportVulnerability, type RematchReport } from '@pharos/contracts'
 import { oneRow, rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
+import { plainArray } from '../ingest/array-parameter.js'
 import { VulnerabilityStore } from '../vulnerabilities/vulnerability-store.js'
 import { unitStates } from './rematch-staging.js'
 
@@ -14,6 +15,9 @@ export interface MatchSwitch {
 
 /** Documents in one round: alias groups are decided in memory. */
 const documentBatch = 2000
+
+/** More vulnerabilities than this have findings in most images. */
+const movedLimit = 1000
 
 /** A unit whose staged differences hold. */
 const isMatched = `join rematch_unit u on u.rematch_id = s.rematch_id and u.package_id = s.package_id and u.state = ${unitStates.matched}`
@@ -31,7 +35,6 @@ export class SwitchMatches {
        select id, package_id, vulnerability_id, fix_state from package_match where is_open and engine = ${engineCode}`,
     )
     await tx.query('analyze match_before')
-    await this.choose(tx, 'before')
   }
 
   /** Packages and vulnerabilities that were removed since they were matched are left out. */
@@ -65,8 +68,26 @@ export class SwitchMatches {
     )
     await tx.query('analyze match_after')
     await this.readVulnerabilities(tx, 'vulnerability_after')
+    await this.findTouched(tx, input)
+    await this.choose(tx, 'before')
     await this.choose(tx, 'after')
     return counted
+  }
+
+  /** Images with findings of vulnerabilities whose risk moved; null when these are so many that all images are counted faster. */
+  async imagesOfMovedRisk(tx: Transaction): Promise<number[] | null> {
+    const moved = await rows<{ id: string }>(
+      tx,
+      'select b.id from vulnerability_before b join vulnerability_after a on a.id = b.id where a.risk <> b.risk limit $1',
+      [movedLimit + 1],
+    )
+    if (moved.length > movedLimit) return null
+    const found = await rows<{ image_id: string }>(
+      tx,
+      'select distinct image_id from finding where vulnerability_id = any ($1::int8[]) and is_open',
+      [plainArray(moved.map(({ id }) => id))],
+    )
+    return found.map(({ image_id: id }) => Number(id))
   }
 
   /** What moved among vulnerabilities that were known. */
@@ -108,12 +129,33 @@ export class SwitchMatches {
     await tx.query(`analyze ${table}`)
   }
 
-  /** The match that speaks for each package and alias group: of the highest risk, then severity, then the one stored first. */
+  /**
+   * Packages for which another match may speak now: those with staged differences, those of vulnerabilities that are grouped, rated
+   * or listed otherwise, and, where risks have moved, those with several matches of one group.
+   */
+  private async findTouched(tx: Transaction, { rematchId }: MatchSwitch): Promise<void> {
+    await tx.query(
+      `create temp table touched_package on commit drop as
+       select s.package_id from rematch_gone s ${isMatched} where s.rematch_id = $1
+       union
+       select s.package_id from rematch_match s ${isMatched} where s.rematch_id = $1
+       union
+       select m.package_id from match_before m join vulnerability_before b on b.id = m.vulnerability_id join vulnerability_after a on a.id = b.id
+        where (a.group_id, a.severity, a.is_kev) is distinct from (b.group_id, b.severity, b.is_kev)
+       union
+       select m.package_id from match_after m join vulnerability_after a on a.id = m.vulnerability_id left join vulnerability_before b on b.id = a.id
+        group by m.package_id, a.group_id having count(*) > 1 and bool_or(a.risk is distinct from b.risk)`,
+      [rematchId],
+    )
+    await tx.query('analyze touched_package')
+  }
+
+  /** The match that speaks for each touched package and alias group: of the highest risk, then severity, then the one stored first. */
   private async choose(tx: Transaction, when: 'before' | 'after'): Promise<void> {
     await tx.query(
       `create temp table chosen_${when} on commit drop as
        select distinct on (m.package_id, v.group_id) m.package_id, v.group_id, m.vulnerability_id, m.id as match_id, v.severity, m.fix_state, v.is_kev
-         from match_${when} m join vulnerability_${when} v on v.id = m.vulnerability_id
+         from touched_package t join match_${when} m on m.package_id = t.package_id join vulnerability_${when} v on v.id = m.vulnerability_id
         order by m.package_id, v.group_id, v.risk desc, v.severity desc, m.vulnerability_id, m.id`,
     )
     await tx.query(`analyze chosen_${when}`)
