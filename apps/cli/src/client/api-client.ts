@@ -76,7 +76,10 @@ export class ApiClient {
     throw await problemOf(answer, this.configuration.server)
   }
 
-  private exchange({ method, path, query, body, stream, headers: more }: ApiCall, signal: AbortSignal | undefined): Promise<IncomingMessage> {
+  private exchange(
+    { method, path, query, body, stream, headers: more }: ApiCall,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingMessage> {
     const { server, token } = this.configuration
     const url = new URL(`${server}/api/v1${path}`)
     for (const [name, value] of Object.entries(query ?? {}))
