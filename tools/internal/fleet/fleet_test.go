@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/anchore/grype/grype/version"
+	"github.com/anchore/syft/syft/artifact"
+	"github.com/anchore/syft/syft/pkg"
 
 	"github.com/pharos-security/pharos/tools/internal/facts"
 )
@@ -149,4 +151,31 @@ func scoresOf(g *Generation) map[string]facts.EPSS {
 		scores[v.ID] = *v.EPSS
 	}
 	return scores
+}
+
+func TestEachPackageHasARecordOfItsOwnAmongTheDocuments(t *testing.T) {
+	composer := NewComposer(whole)
+	for number := range 400 {
+		composer.Image(number)
+	}
+	total := 0
+	for number, document := range documentsOf(composer.Packages()) {
+		made := newSBOM(document[0].release, "document", nil)
+		owners := map[*Package]pkg.Package{}
+		known := map[artifact.ID]string{}
+		for _, p := range document {
+			if p.release != document[0].release {
+				t.Fatalf("document %d holds %s of another release", number, p.Name)
+			}
+			id := add(made, p, p.Path(), "", owners)
+			if other, isKnown := known[id]; isKnown {
+				t.Fatalf("document %d tells %s %s from %s by nothing", number, p.Name, p.Version, other)
+			}
+			known[id] = p.Name + " " + p.Version
+		}
+		total += len(document)
+	}
+	if total != len(composer.Packages()) {
+		t.Errorf("the documents hold %d of %d packages", total, len(composer.Packages()))
+	}
 }

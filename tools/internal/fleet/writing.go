@@ -123,35 +123,13 @@ const documentSize = 4000
 
 func writePackages(packages []*Package, directory string) error {
 	lines := make([]packageLine, len(packages))
-	documents := 0
-	for release := range releases {
-		var held []*Package
-		flush := func() error {
-			if len(held) == 0 {
-				return nil
-			}
-			path := filepath.Join(directory, "documents", fmt.Sprintf("%d.json", documents))
-			ids, err := writeDocument(path, release, held)
-			for i, p := range held {
-				lines[p.Index] = packageLine{p.Ecosystem, documents, ids[i], p.Path()}
-			}
-			documents++
-			held = nil
+	for number, document := range documentsOf(packages) {
+		ids, err := writeDocument(filepath.Join(directory, "documents", fmt.Sprintf("%d.json", number)), document[0].release, document)
+		if err != nil {
 			return err
 		}
-		for _, p := range packages {
-			if p.release != release {
-				continue
-			}
-			held = append(held, p)
-			if len(held) >= documentSize {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-		}
-		if err := flush(); err != nil {
-			return err
+		for i, p := range document {
+			lines[p.Index] = packageLine{p.Ecosystem, number, ids[i], p.Path()}
 		}
 	}
 	return writeFile(filepath.Join(directory, "packages.jsonl"), false, func(out io.Writer) error {
@@ -163,6 +141,39 @@ func writePackages(packages []*Package, directory string) error {
 		}
 		return nil
 	})
+}
+
+// documentsOf divides packages by release. One document holds no two packages that an SBOM would not tell apart: the same Python distribution
+// that Debian packages of several revisions own, each in another image.
+func documentsOf(packages []*Package) [][]*Package {
+	var documents [][]*Package
+	for release := range releases {
+		var rest []*Package
+		for _, p := range packages {
+			if p.release == release {
+				rest = append(rest, p)
+			}
+		}
+		for len(rest) > 0 {
+			var document, later []*Package
+			held := map[string]bool{}
+			for _, p := range rest {
+				identity := p.Path() + " " + p.Name + " " + p.Version
+				if p.owner == nil {
+					identity = ""
+				}
+				if len(document) == documentSize || held[identity] {
+					later = append(later, p)
+					continue
+				}
+				held[identity] = identity != ""
+				document = append(document, p)
+			}
+			documents = append(documents, document)
+			rest = later
+		}
+	}
+	return documents
 }
 
 // writeFile makes a file whole or not at all.
