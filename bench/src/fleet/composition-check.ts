@@ -64,7 +64,7 @@ function requireSame(name: string, composed: readonly string[], scanned: readonl
   const position = Array.from({ length: Math.max(composed.length, scanned.length) }).findIndex((_value, at) => composed[at] !== scanned[at])
   if (position < 0) return
   const [ours, theirs] = [composed[position] ?? '', scanned[position] ?? '']
-  const from = Math.max(0, [...ours].findIndex((character, at) => character !== theirs[at]) - 80)
+  const from = Math.max(0, Array.from({ length: ours.length }).findIndex((_value, at) => ours[at] !== theirs[at]) - 80)
   throw new Error(
     `the composed report of ${name} is not the worker's: in ${ours.slice(0, 120)}...\n${ours.slice(from, from + 400)}\nis not\n${theirs.slice(from, from + 400)}`,
   )

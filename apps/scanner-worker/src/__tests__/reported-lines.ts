@@ -19,7 +19,7 @@ export function reportOfLines(text: string): ScanReport {
   const places = take(header.packageCount, () => PackagePlace.parse(next()))
   const matcherInputs = header.hasMatcherInputs ? take(header.packageCount, () => lines.shift() ?? '').join('\n') : undefined
   const packages = facts.map(([type, name, version, distro, language, purl, upstreams, cpes, matchKey], position): ReportPackage => {
-    const { locations = [], licenses = [], foundBy = null } = places[position] ?? {}
+    const { locations, licenses, foundBy } = places[position] ?? { locations: [], licenses: [], foundBy: null }
     return {
       type,
       name,

@@ -24,7 +24,7 @@ describe('decisions about one package in several places', () => {
   ] as const)('%j go out as the one that leaves more open: %s', (statuses, expected) => {
     const decisions = statuses.map((status) => decision({ status }))
     expect(onePerPackage(decisions).map(({ status }) => status)).toEqual([expected])
-    expect(onePerPackage(decisions.toReversed()).map(({ status }) => status)).toEqual([expected])
+    expect(onePerPackage([...decisions].reverse()).map(({ status }) => status)).toEqual([expected])
   })
 
   it('that leave the same open go out as the newest', () => {
