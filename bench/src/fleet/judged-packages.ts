@@ -114,6 +114,8 @@ async function describePackages(
       inputs[index] = input
     }
   }
+  const missing = files.packages.findIndex((_package, index) => inputs[index] === undefined)
+  if (missing >= 0) throw new Error(`package ${missing} has no record of its own among the documents`)
   return { packages, inputs }
 }
 
