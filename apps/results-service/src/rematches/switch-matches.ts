@@ -101,12 +101,23 @@ export class SwitchMatches {
     return { changedSeverity: row?.severity ?? 0, changedKev: row?.kev ?? 0, epssCrossed: row?.crossed ?? 0 }
   }
 
-  /** In batches by key: the rules of alias groups are those of a report. */
+  /**
+   * In batches by key: the rules of alias groups are those of a report. As with reports, only records that match something: what
+   * others are called now must not merge findings that are about to go.
+   */
   private async storeVulnerabilities(tx: Transaction, { rematchId }: MatchSwitch): Promise<void> {
+    await tx.query(
+      `create temp table kept_key on commit drop as
+       select s.vulnerability_key as key_hash from rematch_match s ${isMatched} where s.rematch_id = $1
+       union
+       select v.key_hash from match_before b join vulnerability v on v.id = b.vulnerability_id
+        where not exists (select from rematch_gone s ${isMatched} where s.rematch_id = $1 and s.match_id = b.id)`,
+      [rematchId],
+    )
     for (let after = '00000000-0000-0000-0000-000000000000'; ; ) {
       const found = await rows<{ key_hash: string; risk: number; body: string }>(
         tx,
-        'select key_hash, risk, body from rematch_vulnerability where rematch_id = $1 and key_hash > $2 order by key_hash limit $3',
+        'select r.key_hash, r.risk, r.body from rematch_vulnerability r join kept_key k on k.key_hash = r.key_hash where r.rematch_id = $1 and r.key_hash > $2 order by 1 limit $3',
         [rematchId, after, documentBatch],
       )
       await this.vulnerabilities.ensure(
@@ -144,6 +155,7 @@ export class SwitchMatches {
         where (a.group_id, a.severity, a.is_kev) is distinct from (b.group_id, b.severity, b.is_kev)
        union
        select m.package_id from match_after m join vulnerability_after a on a.id = m.vulnerability_id left join vulnerability_before b on b.id = a.id
+        where exists (select from vulnerability_before x join vulnerability_after y on y.id = x.id where y.risk <> x.risk)
         group by m.package_id, a.group_id having count(*) > 1 and bool_or(a.risk is distinct from b.risk)`,
       [rematchId],
     )
