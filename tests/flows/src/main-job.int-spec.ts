@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { ImageDetail, ScanResult } from '@pharos/contracts'
 import { repositoryDirectory, type SampleImageName, sampleImageNames, type TestRegistry } from '@pharos/test-kit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -93,7 +94,16 @@ describe.skipIf(!hasScanners)('the main job', () => {
     expect(image.digest).toBe(digestOf('npm'))
     expect(topFindings.map(({ vulnerability }) => vulnerability.id)).toContain('CVE-2021-23337')
   })
+
+  it('the command ends quietly when nobody reads on', async () => {
+    const child = spawn(process.execPath, [commandPath, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    const [stderr, exitCode] = await Promise.all([text(child.stderr), new Promise((resolve) => child.once('close', resolve))])
+    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
+  })
 })
+
+const commandPath = join(repositoryDirectory, 'apps/cli/dist/main.js')
 
 interface Sboms {
   artifacts?: { name: string }[]
@@ -110,10 +120,9 @@ function digestOf(name: SampleImageName): string {
 }
 
 function pharosCommand(args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const program = join(repositoryDirectory, 'apps/cli/dist/main.js')
   const env = { PATH: process.env.PATH, PHAROS_SERVER: pharos.api.address, PHAROS_TOKEN: pharos.api.token }
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [program, ...args], { env, maxBuffer: 1e8 }, (_error, stdout, stderr) => {
+    const child = execFile(process.execPath, [commandPath, ...args], { env, maxBuffer: 1e8 }, (_error, stdout, stderr) => {
       resolve({ exitCode: child.exitCode ?? -1, stdout, stderr })
     })
   })
