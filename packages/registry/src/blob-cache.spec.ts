@@ -68,8 +68,20 @@ describe('a blob cache', () => {
   it('lets the next one try when the first fails', async () => {
     const content = Buffer.from('second try')
     const cache = await open()
-    const first = cache.place(request(content, { download: () => Promise.reject(new Error('broken')) }))
+    let first: Promise<unknown> | undefined
+    let fail: (error: Error) => void = () => undefined
+    const failing = new Promise<never>((_resolve, reject) => (fail = reject))
+    const begun = new Promise<void>((resolve) => {
+      const download = () => {
+        resolve()
+        return failing
+      }
+      first = cache.place(request(content, { download }))
+    })
+    // Only then is it sure who comes second.
+    await begun
     const second = cache.place(request(content))
+    fail(new Error('broken'))
     await expect(first).rejects.toThrow('broken')
     expect(await second).toBe('downloaded')
   })
