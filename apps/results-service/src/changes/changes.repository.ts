@@ -3,6 +3,7 @@ import { compare, type FilterNode, joinFilters } from '@pharos/contracts'
 import type { VisibleRepositories } from '../access/repository-scope.js'
 import { oneRow, rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
+import type { FindingChangeColumns } from '../findings/finding-change-columns.js'
 import { idsOfImage } from '../findings/finding-identity.js'
 import { FilterCompiler } from '../query/filter-compiler.js'
 import { SqlParameters } from '../query/sql-parameters.js'
@@ -13,7 +14,7 @@ import type { ChangePosition } from './change-cursor.js'
 export const changeSources = { image: 1, finding: 2, decision: 3 } as const
 
 /** A row of the feed: the columns of its source are filled. */
-export interface ChangeRow {
+export interface ChangeRow extends FindingChangeColumns {
   xid: string
   source: number
   id: string
@@ -24,20 +25,6 @@ export interface ChangeRow {
   digest: string | null
   kind: string | null
   cause: string | null
-  finding_id: string | null
-  engine: number | null
-  canonical_id: string | null
-  type: string | null
-  name: string | null
-  version: string | null
-  purl: string | null
-  before_severity: number | null
-  before_fix_state: number | null
-  before_is_kev: boolean | null
-  severity: number | null
-  fix_state: number | null
-  is_kev: boolean | null
-  generation_id: string | null
   status: string | null
   decision_source: 'triage' | 'vex' | null
 }

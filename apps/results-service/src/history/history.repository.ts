@@ -4,6 +4,7 @@ import type { VisibleRepositories } from '../access/repository-scope.js'
 import type { KeysetValue } from '../database/keyset.js'
 import { rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
+import type { FindingChangeColumns } from '../findings/finding-change-columns.js'
 import { idRange } from '../findings/finding-identity.js'
 import type { LocatedImage } from '../images/image-locator.js'
 
@@ -11,26 +12,12 @@ import type { LocatedImage } from '../images/image-locator.js'
 export const historySources = { finding: 1, package: 2, decision: 3, referenced: 4, unreferenced: 5, scanned: 6, seen: 7 } as const
 
 /** An entry of an image's history: the columns of its source are filled, the others null. */
-export interface HistoryRow {
+export interface HistoryRow extends FindingChangeColumns {
   source: number
   id: string
   at: Date
   kind: string | null
   cause: ChangeCause | null
-  finding_id: string | null
-  engine: number | null
-  canonical_id: string | null
-  type: string | null
-  name: string | null
-  version: string | null
-  purl: string | null
-  before_severity: number | null
-  before_fix_state: number | null
-  before_is_kev: boolean | null
-  severity: number | null
-  fix_state: number | null
-  is_kev: boolean | null
-  generation_id: string | null
   decision_before: string | null
   decision_after: string | null
   decided_by: string | null

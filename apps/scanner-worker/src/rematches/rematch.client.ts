@@ -1,6 +1,4 @@
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common'
+import { Injectable } from '@nestjs/common'
 import {
   ClaimedRematchChunk,
   type ClaimRematchChunk,
@@ -11,11 +9,8 @@ import {
   RematchLease,
   rematchTokenHeader,
 } from '@pharos/contracts'
-import { InjectConfiguration, ServiceClient, ServiceTokenSigner } from '@pharos/service-kit'
-import type { WorkerConfiguration } from '../configuration.js'
-
-const gzipAsync = promisify(gzip)
-const largeBodyTimeoutMs = 120_000
+import { ServiceClient } from '@pharos/service-kit'
+import { compressedBody, largeBodyTimeoutMs } from '../results/compressed-body.js'
 
 /** A chunk as its holder shows it. */
 export interface ChunkKey {
@@ -26,20 +21,8 @@ export interface ChunkKey {
 
 /** Re-matches at results-service, as a worker takes part in them. */
 @Injectable()
-export class RematchClient implements OnApplicationShutdown {
-  private readonly client: ServiceClient
-
-  constructor(@InjectConfiguration() { results, identity }: WorkerConfiguration) {
-    this.client = new ServiceClient({
-      target: 'results-service',
-      baseUrl: results.url,
-      signer: new ServiceTokenSigner('scanner-worker', identity.key),
-    })
-  }
-
-  onApplicationShutdown(): void {
-    this.client.close()
-  }
+export class RematchClient {
+  constructor(private readonly client: ServiceClient) {}
 
   claim(body: ClaimRematchChunk, signal: AbortSignal): Promise<ClaimedRematchChunk> {
     return this.client.request({ method: 'POST', path: '/internal/v1/rematches/chunks/claim', body, schema: ClaimedRematchChunk, signal })
@@ -51,7 +34,7 @@ export class RematchClient implements OnApplicationShutdown {
 
   /** @throws PharosError `attempt-superseded` when the chunk is another's by now */
   async deliver(key: ChunkKey, results: RematchChunkResults, signal: AbortSignal): Promise<RematchChunkAnswer> {
-    const body = await gzipAsync(JSON.stringify(results), { level: 1 })
+    const body = await compressedBody(JSON.stringify(results))
     const { headers, ...rest } = call(key, 'deliver')
     return this.client.request({
       ...rest,

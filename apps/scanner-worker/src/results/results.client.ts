@@ -2,9 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { Transform } from 'node:stream'
 import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common'
+import { Injectable } from '@nestjs/common'
 import {
   AttemptDeferral,
   AttemptFailure,
@@ -23,12 +21,9 @@ import {
   type ScanReport,
   PharosError,
 } from '@pharos/contracts'
-import { InjectConfiguration, ServiceClient, ServiceTokenSigner } from '@pharos/service-kit'
+import { ServiceClient } from '@pharos/service-kit'
 import type { z } from 'zod'
-import type { WorkerConfiguration } from '../configuration.js'
-
-const gzipAsync = promisify(gzip)
-const largeBodyTimeoutMs = 120_000
+import { compressedBody, largeBodyTimeoutMs } from './compressed-body.js'
 
 /** An attempt as its holder shows it. */
 export interface AttemptKey {
@@ -38,20 +33,8 @@ export interface AttemptKey {
 
 /** Results-service, as a worker uses it. Every method throws the `PharosError` that it answers; `upstream-unavailable` when it does not. */
 @Injectable()
-export class ResultsClient implements OnApplicationShutdown {
-  private readonly client: ServiceClient
-
-  constructor(@InjectConfiguration() { results, identity }: WorkerConfiguration) {
-    this.client = new ServiceClient({
-      target: 'results-service',
-      baseUrl: results.url,
-      signer: new ServiceTokenSigner('scanner-worker', identity.key),
-    })
-  }
-
-  onApplicationShutdown(): void {
-    this.client.close()
-  }
+export class ResultsClient {
+  constructor(private readonly client: ServiceClient) {}
 
   /** Repeating a claim with the same worker and job is answered alike, so it may be sent twice. */
   claim(body: ClaimAttempt): Promise<ClaimedAttempt> {
@@ -107,7 +90,7 @@ export class ResultsClient implements OnApplicationShutdown {
   }
 
   async report(key: AttemptKey, report: ScanReport, signal: AbortSignal): Promise<ReportAnswerType> {
-    const body = await gzipAsync(reportLines(report), { level: 1 })
+    const body = await compressedBody(reportLines(report))
     return this.client.request({
       ...this.attempt(key, 'POST', 'report'),
       body,
