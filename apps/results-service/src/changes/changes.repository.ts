@@ -77,8 +77,7 @@ export class ChangesRepository {
 
   /** Compiles the query for a caller; the filter is one of findings, whatever their state. */
   async reading(filter: FilterNode | null, scope: VisibleRepositories): Promise<ReadChanges> {
-    const parameters = new SqlParameters()
-    parameters.add(scope, 'text[]')
+    const parameters = SqlParameters.ofScope(scope)
     const marks = { xid: Symbol('xid'), limit: Symbol('limit'), ids: [1, 2, 3].map((source) => Symbol(`id ${source}`)) }
     const xid = parameters.add(marks.xid, 'xid8')
     const limit = parameters.add(marks.limit, 'int')

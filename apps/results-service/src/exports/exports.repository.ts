@@ -35,8 +35,7 @@ export class ExportsRepository {
   /** Compiles the query of a resource's batches. */
   async batches(resource: ExportResource, filter: FilterNode | null, scope: VisibleRepositories): Promise<ReadBatch> {
     const source = exportSources[resource]
-    const parameters = new SqlParameters()
-    parameters.add(scope, 'text[]')
+    const parameters = SqlParameters.ofScope(scope)
     const { condition } = await this.filters.compile(filter, resource, parameters, scope)
     // Stand for the values that differ from batch to batch, until a batch is read.
     const marks = { after: Symbol('after'), limit: Symbol('limit') }

@@ -38,8 +38,7 @@ export class FindingSelections {
 
   /** Throws `filter-invalid` for a range of versions over too many packages. */
   async prepare(ast: FilterNode | null, scope: VisibleRepositories, image?: LocatedImage): Promise<FindingSelection> {
-    const parameters = new SqlParameters()
-    parameters.add(scope, 'text[]')
+    const parameters = SqlParameters.ofScope(scope)
     const [filter, images] = await Promise.all([
       this.compiler.compile(ast, 'findings', parameters, scope),
       image === undefined ? this.compiler.fewImages(ast, scope, this.limits.images) : [image],

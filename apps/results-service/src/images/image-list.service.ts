@@ -35,7 +35,8 @@ export class ImageListService {
     const ast = filterOfParameters(query)
     const list = { list: 'images', sort: JSON.stringify([query.sort, query.search, ast === null ? '' : printFilter(ast)]) }
     const position = decodePosition(list, query.cursor, 2)
-    const found = await this.images.list(await this.prepare(ast, query, scope), query.sort, position, query.limit + 1)
+    const prepared = await this.prepare(ast, query, scope)
+    const found = await this.images.list(prepared, query.sort, position, query.limit + 1)
     const summaries = await this.images.summaries(found.map(({ id }) => id))
     const page = walkablePage(
       list,
@@ -46,12 +47,11 @@ export class ImageListService {
       (row) => imageSummaryOf(row, summaries.get(row.id) ?? [], this.verdicts.of(row, summaries.get(row.id) ?? [])),
     )
     if (query.count !== 'true') return page
-    return { ...page, count: cappedCount(await this.images.count(await this.prepare(ast, query, scope))) }
+    return { ...page, count: cappedCount(await this.images.count(prepared)) }
   }
 
   private async prepare(ast: FilterNode | null, { search }: ListImagesQuery, scope: VisibleRepositories): Promise<ImageListQuery> {
-    const parameters = new SqlParameters()
-    parameters.add(scope, 'text[]')
+    const parameters = SqlParameters.ofScope(scope)
     const { condition } = await this.compiler.compile(ast, 'images', parameters, scope)
     return { parameters, condition, search: search === undefined ? null : likeOfSearch(search) }
   }

@@ -30,15 +30,15 @@ export class FleetPackagesService {
     const list = { list: 'fleet-packages', sort: JSON.stringify([query.sort, ast === null ? '' : printFilter(ast)]) }
     const position = decodePosition(list, query.cursor, 2)
     const isReversed = query.sort.startsWith('-') !== (position?.isBackward === true)
-    const found = await this.packages.list(await this.prepare(ast, scope), isReversed, position, query.limit + 1)
+    const prepared = await this.prepare(ast, scope)
+    const found = await this.packages.list(prepared, isReversed, position, query.limit + 1)
     const page = walkablePage(list, position, found, query.limit, (row) => [row.sort_name, row.id], fleetPackageOf)
     if (query.count !== 'true') return page
-    return { ...page, count: cappedCount(await this.packages.count(await this.prepare(ast, scope))) }
+    return { ...page, count: cappedCount(await this.packages.count(prepared)) }
   }
 
   private async prepare(ast: FilterNode | null, scope: VisibleRepositories): Promise<FleetPackageQuery> {
-    const parameters = new SqlParameters()
-    parameters.add(scope, 'text[]')
+    const parameters = SqlParameters.ofScope(scope)
     const { condition } = await this.compiler.compile(ast, 'packages', parameters, scope)
     return { parameters, condition }
   }

@@ -1,6 +1,15 @@
+import type { VisibleRepositories } from '../access/repository-scope.js'
+
 /** Parameters of a statement that is put together of parts. */
 export class SqlParameters {
   private readonly values: unknown[] = []
+
+  /** Parameters of which `$1` is the caller's scope, as `visible(..., 1)` reads it. */
+  static ofScope(scope: VisibleRepositories): SqlParameters {
+    const parameters = new SqlParameters()
+    parameters.add(scope, 'text[]')
+    return parameters
+  }
 
   /** Adds a value and returns what stands for it in the SQL, e.g. `$3::text[]`. It need not be used. */
   add(value: unknown, type: string): string {

@@ -26,8 +26,7 @@ export class VulnerabilitiesService {
     const ids = rows.map((row) => row.id)
     const list = { list: 'affected', sort: group.id }
     const [afterImageId = 0] = decodeCursor(list, query.cursor, 1) ?? []
-    const parameters = new SqlParameters()
-    parameters.add(scope, 'text[]')
+    const parameters = SqlParameters.ofScope(scope)
     const position = { afterImageId: Number(afterImageId), isBackward: false }
     const images = await this.vulnerabilities.affectedImages(ids, { parameters, condition: every([]) }, position, query.limit + 1)
     const packages = await this.vulnerabilities.affectedPackages(

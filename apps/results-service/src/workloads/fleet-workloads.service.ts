@@ -34,7 +34,7 @@ export class FleetWorkloadsService {
     const found = await this.workloads.list(prepared, isReversed, after, query.limit + 1)
     const page = walkablePage(list, position, found, query.limit, (row) => [row.id], fleetWorkloadOf)
     if (query.count !== 'true') return page
-    return { ...page, count: cappedCount(await this.workloads.count(await this.prepare(ast, scope))) }
+    return { ...page, count: cappedCount(await this.workloads.count(prepared)) }
   }
 
   private async placeOf(position: WalkPosition | null): Promise<WorkloadKey | null> {
@@ -45,8 +45,7 @@ export class FleetWorkloadsService {
   }
 
   private async prepare(ast: FilterNode | null, scope: VisibleRepositories): Promise<FleetWorkloadQuery> {
-    const parameters = new SqlParameters()
-    parameters.add(scope, 'text[]')
+    const parameters = SqlParameters.ofScope(scope)
     const { condition } = await this.compiler.compile(ast, 'workloads', parameters, scope)
     return { parameters, condition }
   }
