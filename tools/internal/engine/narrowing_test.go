@@ -8,6 +8,7 @@ import (
 
 	"github.com/pharos-security/pharos/tools/internal/engine/layercache"
 	"github.com/pharos-security/pharos/tools/internal/testimage"
+	"github.com/pharos-security/pharos/tools/internal/testlines"
 )
 
 // unitsOf catalogues an image and returns the match units of its packages.
@@ -23,7 +24,7 @@ func (p *process) unitsOf(layers ...testimage.Layer) []unitRecord {
 	}, &catalogued)
 	unitsPath := filepath.Join(out, "units.jsonl")
 	p.must("match", map[string]any{"sbomId": catalogued.SBOMID, "reportPath": filepath.Join(out, "report.json"), "unitsPath": unitsPath}, nil)
-	return readLines[unitRecord](p.t, unitsPath)
+	return testlines.Read[unitRecord](p.t, unitsPath)
 }
 
 // settled renders findings without what belongs to vulnerabilities and moves daily: scores, known exploitation, what is related.

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/pharos-security/pharos/tools/internal/engine/layercache"
 	"github.com/pharos-security/pharos/tools/internal/testimage"
+	"github.com/pharos-security/pharos/tools/internal/testlines"
 )
 
 // unitRecord is a line of the file that a match writes for its packages.
@@ -47,29 +47,6 @@ type unitResult struct {
 	} `json:"record"`
 }
 
-func readLines[T any](t *testing.T, path string) []T {
-	t.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var lines []T
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, 64<<20)
-	for scanner.Scan() {
-		var line T
-		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
-			t.Fatal(err)
-		}
-		lines = append(lines, line)
-	}
-	if err := scanner.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return lines
-}
-
 // matchUnits matches inputs, by position, and returns the findings of each; nil for one that was skipped.
 func (p *process) matchUnits(inputs []string, fields map[string]any) [][]unitFinding {
 	p.t.Helper()
@@ -91,7 +68,7 @@ func (p *process) matchUnits(inputs []string, fields map[string]any) [][]unitFin
 	found := make([][]unitFinding, len(inputs))
 	records := map[int]unitResult{}
 	seen, skipped, matches := 0, 0, 0
-	for _, line := range readLines[unitResult](p.t, resultPath) {
+	for _, line := range testlines.Read[unitResult](p.t, resultPath) {
 		if line.ID == nil {
 			records[line.Vulnerability] = line
 			continue
@@ -218,7 +195,7 @@ func TestTheUnitsOfAnImageMatchWhatTheImageDoes(t *testing.T) {
 			for _, fields := range []map[string]any{{"sbomId": catalogued.SBOMID}, {"sbomPath": sbomPath}} {
 				fields["reportPath"], fields["unitsPath"] = filepath.Join(out, "report.json"), filepath.Join(out, "units.jsonl")
 				p.must("match", fields, nil)
-				records := readLines[unitRecord](t, filepath.Join(out, "units.jsonl"))
+				records := testlines.Read[unitRecord](t, filepath.Join(out, "units.jsonl"))
 				if fromMemory == nil {
 					fromMemory = records
 				} else if !slices.Equal(fromMemory, records) {
@@ -266,7 +243,7 @@ func TestTheUnitsOfAPostedSBOMMatchWhatTheGrypeCommandFinds(t *testing.T) {
 	var want grypeDocument
 	readJSON(t, filepath.Join(out, "grype.json"), &want)
 	p.must("match", map[string]any{"sbomPath": sbomPath, "reportPath": reportPath, "unitsPath": unitsPath}, nil)
-	records := readLines[unitRecord](t, unitsPath)
+	records := testlines.Read[unitRecord](t, unitsPath)
 	got := unitLines(t, records, p.matchUnits(inputsOf(records), nil))
 	compare(t, "matches", withoutArtifact(got), withoutArtifact(want.lines(t)))
 	if len(records) != 7 || len(got) < 6 {

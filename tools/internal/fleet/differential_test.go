@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/pharos-security/pharos/tools/internal/engine"
 	"github.com/pharos-security/pharos/tools/internal/engine/layercache"
+	"github.com/pharos-security/pharos/tools/internal/testlines"
 )
 
 // engineOfTest calls the operations of the scan engine without its process.
@@ -72,26 +72,6 @@ func databaseRoot(t *testing.T, g *Generation) string {
 		t.Fatal(err)
 	}
 	return root
-}
-
-func readLines[T any](t *testing.T, path string) []T {
-	t.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var list []T
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, 64<<20)
-	for scanner.Scan() {
-		var line T
-		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, line)
-	}
-	return list
 }
 
 type unitOfTest struct {
@@ -160,7 +140,7 @@ func TestTheFleetIsWhatItsImagesAre(t *testing.T) {
 				expected += o.Package.expectedMatches(generation)
 			}
 			var wantKeys []string
-			for _, unit := range readLines[unitOfTest](t, unitsPath) {
+			for _, unit := range testlines.Read[unitOfTest](t, unitsPath) {
 				wantKeys = append(wantKeys, unit.Key)
 			}
 			sameMultiset(t, fmt.Sprintf("generation %d, image %d: units", number, i), keys, wantKeys)
@@ -178,7 +158,7 @@ func TestTheFleetIsWhatItsImagesAre(t *testing.T) {
 // matchDocuments makes the unit of each unique package and matches each once. Answers both by the package's index.
 func matchDocuments(t *testing.T, e *engineOfTest, directory string) ([]unitOfTest, [][]string) {
 	t.Helper()
-	packages := readLines[packageLine](t, filepath.Join(directory, "packages.jsonl"))
+	packages := testlines.Read[packageLine](t, filepath.Join(directory, "packages.jsonl"))
 	indexOf := map[string]int{}
 	documents := 0
 	for i, p := range packages {
@@ -191,7 +171,7 @@ func matchDocuments(t *testing.T, e *engineOfTest, directory string) ([]unitOfTe
 	for document := range documents {
 		unitsPath, sbomPath := filepath.Join(out, "units.jsonl"), filepath.Join(directory, "documents", fmt.Sprintf("%d.json", document))
 		e.must("match", map[string]string{"sbomPath": sbomPath, "reportPath": filepath.Join(out, "report.json"), "unitsPath": unitsPath})
-		for _, unit := range readLines[unitOfTest](t, unitsPath) {
+		for _, unit := range testlines.Read[unitOfTest](t, unitsPath) {
 			if index, isOurs := indexOf[fmt.Sprintf("%d %s", document, unit.ArtifactID)]; isOurs {
 				units[index] = unit
 			}
@@ -213,7 +193,7 @@ func matchDocuments(t *testing.T, e *engineOfTest, directory string) ([]unitOfTe
 	e.must("matchUnits", map[string]string{"unitsPath": inputs, "resultPath": results})
 	findings := make([][]string, len(packages))
 	known := map[int]idOfTest{}
-	for _, line := range readLines[resultOfTest](t, results) {
+	for _, line := range testlines.Read[resultOfTest](t, results) {
 		if line.ID == nil {
 			known[*line.Vulnerability] = line.Record.Vulnerability
 			continue
