@@ -1,11 +1,11 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common'
 import { type ClaimedRematchChunk, PharosError, type RematchChunkResults } from '@pharos/contracts'
 import { type Clock, InjectClock, InjectConfiguration, PharosLogger } from '@pharos/service-kit'
+import { ChunkLease } from '../chunks/chunk-lease.js'
 import type { WorkerConfiguration } from '../configuration.js'
 import { GenerationStore, type HeldGeneration } from '../databases/generation-store.js'
 import { Patience } from '../scans/patience.js'
 import { WorkerIdentity } from '../workers/worker-identity.js'
-import { ChunkLease } from './chunk-lease.js'
 import { type PackagesChunk, packageResultsOf, scoreResultsOf, type ScoresChunk } from './chunk-results.js'
 import { RematchClient } from './rematch.client.js'
 import { RematchEngine } from './rematch-engine.js'
@@ -75,7 +75,7 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
     const claimed = await this.tools.client.claim({ workerId: this.tools.identity.id, engineVersion }, this.end.signal)
     if (claimed.outcome === 'none') return false
     this.busy += 1
-    const lease = new ChunkLease(this.tools.client, claimed, claimed.leaseMs, this.clock, this.end.signal)
+    const lease = new ChunkLease(() => this.tools.client.renew(claimed), claimed.leaseMs, this.clock, this.end.signal)
     lease.start()
     try {
       await this.work(claimed, lease.signal)

@@ -1,6 +1,11 @@
 import { PharosError } from '@pharos/contracts'
 import type { Clock } from '@pharos/service-kit'
-import type { ChunkKey, RematchClient } from './rematch.client.js'
+
+/** What results-service answers to a renewal: whether to go on, and how long the lease lasts from now. */
+export interface ChunkLeaseAnswer {
+  readonly continue: boolean
+  readonly leaseMs: number
+}
 
 /** Keeps a chunk while it is worked on; its signal is aborted when the chunk is no longer ours or the worker ends. */
 export class ChunkLease {
@@ -9,8 +14,7 @@ export class ChunkLease {
   readonly signal: AbortSignal
 
   constructor(
-    private readonly client: Pick<RematchClient, 'renew'>,
-    private readonly key: ChunkKey,
+    private readonly renew: () => Promise<ChunkLeaseAnswer>,
     private leaseMs: number,
     private readonly clock: Clock,
     end: AbortSignal,
@@ -33,7 +37,7 @@ export class ChunkLease {
       await this.clock.sleep(this.leaseMs / 3, this.stopped.signal).catch(() => undefined)
       if (this.stopped.signal.aborted) return
       try {
-        const answer = await this.client.renew(this.key)
+        const answer = await this.renew()
         if (!answer.continue) return this.lost.abort()
         heardAtMs = this.clock.nowMs()
         this.leaseMs = answer.leaseMs

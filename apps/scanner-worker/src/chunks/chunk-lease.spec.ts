@@ -1,14 +1,13 @@
-import { PharosError, type RematchLease } from '@pharos/contracts'
+import { PharosError } from '@pharos/contracts'
 import { FakeClock, pollUntil } from '@pharos/service-kit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ChunkLease } from './chunk-lease.js'
+import { ChunkLease, type ChunkLeaseAnswer } from './chunk-lease.js'
 
-const key = { rematchId: 'r', chunk: 1, token: 't' }
 const leaseMs = 60_000
 
 let clock: FakeClock
 let end: AbortController
-let answer: () => Promise<RematchLease>
+let answer: () => Promise<ChunkLeaseAnswer>
 let renewals: number
 let lease: ChunkLease
 beforeEach(() => {
@@ -16,11 +15,11 @@ beforeEach(() => {
   end = new AbortController()
   renewals = 0
   answer = () => Promise.resolve({ continue: true, leaseMs })
-  const renew = (): Promise<RematchLease> => {
+  const renew = (): Promise<ChunkLeaseAnswer> => {
     renewals += 1
     return answer()
   }
-  lease = new ChunkLease({ renew }, key, leaseMs, clock, end.signal)
+  lease = new ChunkLease(renew, leaseMs, clock, end.signal)
   lease.start()
 })
 afterEach(() => lease.stop())
@@ -39,9 +38,9 @@ describe('the lease of a chunk', () => {
   })
 
   it.each([
-    ['it is another worker’s or the re-match rests', () => Promise.resolve({ continue: false, leaseMs })],
-    ['the re-match is gone', () => Promise.reject(new PharosError('not-found', 'gone'))],
-  ])('stops the work when %s', async (_sentence, next: () => Promise<RematchLease>) => {
+    ['it is another worker’s or the work rests', () => Promise.resolve({ continue: false, leaseMs })],
+    ['what it is part of is gone', () => Promise.reject(new PharosError('not-found', 'gone'))],
+  ])('stops the work when %s', async (_sentence, next: () => Promise<ChunkLeaseAnswer>) => {
     answer = next
     await beat()
     await pollUntil(() => lease.signal.aborted)
