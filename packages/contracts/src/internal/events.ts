@@ -92,6 +92,8 @@ export const redisChannels = {
   tasks: 'pharos:tasks',
   /** Events were written; the message is empty. */
   events: 'pharos:events',
+  /** Subjects are due for enrichment, or a set is to be tried; the message is empty. Every worker listens. */
+  enrichments: 'pharos:enrichments',
 } as const
 
 export const TaskChanged = defineSchema('TaskChanged', z.object({ id: Uuid, version: z.int(), state: TaskState }), {
