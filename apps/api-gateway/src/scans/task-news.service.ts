@@ -1,8 +1,7 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common'
 import { redisChannels, TaskChanged } from '@pharos/contracts'
-import { InjectConfiguration, PharosLogger } from '@pharos/service-kit'
+import { InjectConfiguration, PharosLogger, subscribeRedis } from '@pharos/service-kit'
 import type { GatewayConfiguration } from '../configuration.js'
-import { createSubscriber } from './task-news.client.js'
 
 /**
  * News that tasks have changed, from the broadcast in Redis. News may be lost (Redis restarts, a connection breaks):
@@ -19,8 +18,9 @@ export class TaskNewsService implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.subscriber = createSubscriber(this.configuration.redis.url, this.logger, {
+    this.subscriber = subscribeRedis(this.configuration.redis.url, this.logger, {
       channel: redisChannels.tasks,
+      name: 'task-news',
       onMessage: (text) => this.receive(text),
       onConnected: () => this.wakeAll(),
     })

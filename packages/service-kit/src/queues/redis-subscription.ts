@@ -1,0 +1,25 @@
+import type { PharosLogger } from '../logging/pharos-logger.js'
+import { createRedis } from './redis-connection.js'
+
+/** What is listened to, and what is done then. */
+export interface RedisSubscription {
+  readonly channel: string
+  /** Name of the connection in Redis and in logs. */
+  readonly name: string
+  readonly onMessage: (text: string) => void
+  /** Called at each (re)connection, once the channel is subscribed: messages of the pause are lost. */
+  readonly onConnected: () => void
+}
+
+/** Opens a connection of its own, as Redis wants for subscriptions, and keeps it subscribed. */
+export function subscribeRedis(redisUrl: string, logger: PharosLogger, subscription: RedisSubscription): { close: () => void } {
+  const redis = createRedis(redisUrl, { role: 'subscriber', name: subscription.name, logger })
+  redis.on('message', (_channel: string, text: string) => subscription.onMessage(text))
+  redis.on('ready', () => {
+    // A connection that breaks meanwhile becomes ready again, and subscribes again.
+    redis
+      .subscribe(subscription.channel)
+      .then(subscription.onConnected, (error: unknown) => logger.debug('subscription interrupted', { error }))
+  })
+  return { close: () => redis.disconnect() }
+}
