@@ -1,5 +1,6 @@
 export * from './administration.js'
 export * from './decision.js'
+export * from './enricher-payload.js'
 export * from './export.js'
 export * from './base-image.js'
 export * from './finding-detail.js'
