@@ -1,5 +1,6 @@
 import { availableParallelism, hostname } from 'node:os'
 import {
+  boolean,
   byteSize,
   choice,
   type ConfigurationOf,
@@ -8,6 +9,7 @@ import {
   httpParameters,
   httpUrl,
   integer,
+  list,
   loggingParameters,
   redisParameters,
   serviceIdentityParameters,
@@ -109,6 +111,56 @@ export const configurationDefinition = defineConfiguration('scanner-worker', 'Re
       flag: '--rematch-poll',
       default: '2s',
       description: 'Time between two looks for packages to match in a new database.',
+    },
+  },
+  enrichers: {
+    workers: {
+      schema: integer({ min: 1, max: 64 }),
+      flag: '--enricher-workers',
+      default: '2',
+      description: 'Scripts of enrichers that run at once, each in a sandbox of its own. They are there only while there is work.',
+    },
+    timeoutMs: {
+      schema: durationMs({ minMs: 50, maxMs: 300_000 }),
+      flag: '--enricher-timeout',
+      default: '5s',
+      description: 'Longest time of one enricher on one image.',
+    },
+    memoryBytes: {
+      schema: byteSize({ minBytes: 64 * 1024 ** 2, maxBytes: 2 * 1024 ** 3 }),
+      flag: '--enricher-memory',
+      default: '256MiB',
+      description: 'Memory that a script may use.',
+    },
+    steps: {
+      schema: integer({ min: 1_000 }),
+      flag: '--enricher-steps',
+      default: '10000000',
+      description: 'Steps that a Starlark script may take.',
+    },
+    outputBytes: {
+      schema: byteSize({ minBytes: 1024, maxBytes: 64 * 1024 ** 2 }),
+      flag: '--enricher-output-limit',
+      default: '4MiB',
+      description: 'Largest result of a script.',
+    },
+    httpAllow: {
+      schema: list({ item: httpUrl() }),
+      flag: '--enricher-http-allow',
+      default: '',
+      description: 'Addresses, each with its path, below which scripts may send requests; none by default: no network.',
+    },
+    httpAllowInternal: {
+      schema: boolean(),
+      flag: '--enricher-http-allow-internal',
+      default: 'false',
+      description: 'Whether those addresses may be loopback, link-local or private ones.',
+    },
+    pollMs: {
+      schema: durationMs({ minMs: 50, maxMs: 300_000 }),
+      flag: '--enrichment-poll',
+      default: '10s',
+      description: 'Time between two looks for images to enrich; a message in Redis wakes sooner.',
     },
   },
   images: {

@@ -1,0 +1,55 @@
+import type { Clock } from '@pharos/service-kit'
+
+/** How an enricher ended, as far as it counts here. */
+export interface EnricherEnd {
+  readonly enricher: string
+  /** Kind of its error; null when it ended well. */
+  readonly errorKind: string | null
+}
+
+/** An enricher that is left out for now. */
+export interface EnricherRest {
+  readonly errorKind: string
+  readonly until: Date
+}
+
+/** Ends that cost a worker of the sandbox, or all the time that a script has. Other errors are cheap. */
+const costlyKinds: ReadonlySet<string> = new Set(['timeout', 'memory', 'stack', 'steps', 'crash'])
+const endsInARow = 3
+const firstRestMs = 60_000
+const longestRestMs = 3_600_000
+
+/**
+ * Leaves an enricher out that ends in a costly way again and again: an endless loop would take its whole time with each of
+ * ten thousand images, and the others' time with it. After its rest it is tried once; if it ends so again, it rests twice as long.
+ */
+export class EnricherBreaker {
+  private readonly troubled = new Map<string, { inARow: number; restMs: number; untilMs: number; errorKind: string }>()
+
+  constructor(private readonly clock: Clock) {}
+
+  /** null for an enricher that is to be run. */
+  restOf(enricher: string): EnricherRest | null {
+    const trouble = this.troubled.get(enricher)
+    if (trouble === undefined || trouble.untilMs <= this.clock.nowMs()) return null
+    return { errorKind: trouble.errorKind, until: new Date(trouble.untilMs) }
+  }
+
+  record({ enricher, errorKind }: EnricherEnd): void {
+    if (errorKind === null || !costlyKinds.has(errorKind)) {
+      this.troubled.delete(enricher)
+      return
+    }
+    const nowMs = this.clock.nowMs()
+    const trouble = this.troubled.get(enricher) ?? { inARow: 0, restMs: firstRestMs / 2, untilMs: 0, errorKind }
+    // What was under way beside the one that brought the rest says nothing new.
+    if (trouble.untilMs > nowMs) return
+    trouble.inARow += 1
+    trouble.errorKind = errorKind
+    if (trouble.inARow >= endsInARow) {
+      trouble.restMs = Math.min(longestRestMs, trouble.restMs * 2)
+      trouble.untilMs = nowMs + trouble.restMs
+    }
+    this.troubled.set(enricher, trouble)
+  }
+}
