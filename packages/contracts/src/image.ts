@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { ScriptFailure } from './enricher.js'
 import { Finding, Location, PackageRef } from './finding.js'
-import { Digest, EngineName, ImageReferenceText, pageOf, PageQuery, Timestamp } from './primitives.js'
+import { Digest, EngineName, ImageReferenceText, pageOf, PageQuery, Timestamp, Uuid } from './primitives.js'
 import { CappedCount, filteredPageQuery, walkablePageOf } from './query/query-page.js'
 import { EngineOutcome, ScanTask } from './scan.js'
 import { defineSchema, exampleOf } from './schema.js'
@@ -289,15 +290,39 @@ export type SbomQuery = z.infer<typeof SbomQuery>
 export const ImageContext = defineSchema(
   'ImageContext',
   z.object({
-    key: z.string(),
+    key: z.string().describe("Key of a submitted context or of a workload; '' for what enrichers make of the image itself"),
     owner: z.string().describe('Who set it: submit, or an enricher'),
     data: z.record(z.string(), z.unknown()),
-    updatedAt: Timestamp,
+    updatedAt: Timestamp.describe('When the data last changed'),
+    state: z
+      .enum(['current', 'pending', 'failed'])
+      .optional()
+      .describe('pending: what it is made of has changed, new data is being made; failed: see error, the data is the last good one'),
+    error: ScriptFailure.optional(),
+    failedAt: Timestamp.optional().describe('Since when the enricher fails'),
+    setId: Uuid.optional().describe('Set of enrichers that made it'),
+    workload: z.string().optional().describe('Id of the workload whose key it is'),
   }),
   { key: 'default', owner: 'submit', data: { team: 'payments' }, updatedAt: '2026-11-24T08:00:00.000Z' },
 )
 export type ImageContext = z.infer<typeof ImageContext>
-export const ImageContextPage = pageOf('ImageContextPage', ImageContext, exampleOf(ImageContext))
+export const ImageContextPage = defineSchema(
+  'ImageContextPage',
+  z.object({
+    items: z.array(ImageContext).describe('Rows of this page'),
+    nextCursor: z.string().nullable().describe('Cursor of the next page, null on the last'),
+    enrichment: z
+      .object({
+        state: z
+          .enum(['none', 'pending', 'current', 'failed'])
+          .describe('none: no enrichers are active; pending: enrichers are to run; failed: one of them, or all, could not'),
+        dueSince: Timestamp.nullable(),
+        problem: z.string().nullable().describe('Why no worker could run the enrichers'),
+      })
+      .optional(),
+  }),
+  { items: [exampleOf(ImageContext)], nextCursor: null, enrichment: { state: 'current', dueSince: null, problem: null } },
+)
 export type ImageContextPage = z.infer<typeof ImageContextPage>
 
 /** The result of a scan: what `?wait` answers and what `GET /scans/{id}/result` gives. */

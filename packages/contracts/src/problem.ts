@@ -83,6 +83,9 @@ export const problemDefinitions = {
   'image-platform-unsupported': problem(422, 'Images of this operating system cannot be scanned', 'permanent'),
   'vex-invalid': problem(422, 'The VEX document cannot be read'),
   'sbom-invalid': problem(422, 'The SBOM cannot be read', 'permanent'),
+  // Enrichers
+  'enricher-set-invalid': problem(422, 'The set of enrichers has mistakes'),
+  'enrichers-unavailable': problem(503, 'No worker has run the enrichers in time', 'transient', 'warn'),
   // Scanning
   'engine-unavailable': problem(503, 'No scan engine is at hand', 'transient', 'warn'),
   'engine-crashed': problem(500, 'The scan engine died', 'transient', 'warn'),

@@ -1,4 +1,5 @@
 import { decisionRoutes } from './routes/decision-routes.js'
+import { enricherRoutes } from './routes/enricher-routes.js'
 import { exportRoutes } from './routes/export-routes.js'
 import { historyRoutes } from './routes/history-routes.js'
 import { baseImageRoutes } from './routes/base-image-routes.js'
@@ -24,6 +25,7 @@ export const routes = [
   ...decisionRoutes,
   ...vexRoutes,
   ...queryRoutes,
+  ...enricherRoutes,
   ...historyRoutes,
   ...exportRoutes,
   ...selectionRoutes,

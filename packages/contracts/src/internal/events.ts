@@ -40,6 +40,12 @@ export const EventBody = defineSchema(
       count: z.int(),
       findingIds: z.array(z.string()).describe('The first 100 of them'),
     }),
+    z.object({
+      type: z.literal('contexts.changed'),
+      digest: Digest,
+      key: z.string().describe("'' for the image itself, else the key of a workload or of a submitted context"),
+      owners: z.array(z.string()).describe('Enrichers whose context has appeared, changed or gone'),
+    }),
     z.object({ type: z.literal('workloads.changed'), cluster: z.string(), appeared: z.int(), gone: z.int() }),
     z.object({ type: z.literal('workloads.stale'), cluster: z.string(), since: Timestamp }),
     z.object({

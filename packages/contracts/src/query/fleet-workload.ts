@@ -29,6 +29,10 @@ export const FleetWorkload = defineSchema(
       .nullable()
       .describe('The scanned image; null when it was not scanned, so that nothing is known of it'),
     since: Timestamp.describe('Since when it runs this image'),
+    contexts: z
+      .record(z.string(), z.record(z.string(), z.unknown()))
+      .optional()
+      .describe('What enrichers have made of it, by their names; while they have made nothing of it, what they have made of its image'),
     isStale: z.boolean().describe('Whether its cluster has been silent for longer than it said'),
   }),
   {
