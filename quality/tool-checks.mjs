@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
@@ -91,24 +92,30 @@ async function deadCode(root) {
 }
 
 async function ownSpecs(root) {
-  // With CI set a reference page that is missing fails instead of being written.
-  const ran = await run(root, 'vitest', ['run', '--root', 'quality', '--reporter=json'], { env: { CI: '1' } })
-  const report = JSON.parse(ran.stdout.slice(ran.stdout.indexOf('{')))
-  const results = report.testResults.flatMap((file) =>
-    file.assertionResults.map((test) =>
-      result(`spec: ${test.fullName}`, test.status === 'passed', (test.failureMessages[0] ?? '').split('\n')[0]),
-    ),
-  )
-  // A spec file that does not load has no tests in it, and must not pass for that.
-  const isLoaded = report.testResults.every((file) => file.status === 'passed' || file.assertionResults.length > 0)
-  return [
-    result(
-      'specs of the rules',
-      report.success && isLoaded && results.length > 0,
-      report.testResults.map((file) => file.message).join('\n'),
-    ),
-    ...results,
-  ]
+  const folder = mkdtempSync(join(tmpdir(), 'pharos-rule-specs-'))
+  try {
+    const path = join(folder, 'report.json')
+    const reporter = join(root, 'scripts/lib/vitest-report.mjs')
+    // With CI set a reference page that is missing fails instead of being written.
+    const ran = await run(root, 'vitest', ['run', '--root', 'quality', `--reporter=${reporter}`, `--outputFile.pharos=${path}`], {
+      env: { CI: '1' },
+    })
+    if (!existsSync(path)) return [result('specs of the rules', false, `ended without a report (exit code ${ran.exitCode})\n${ran.output}`)]
+    const { tests, failures } = JSON.parse(readFileSync(path, 'utf8'))
+    // A spec file that does not load has no tests in it, and must not pass for that: its error is a failure without a test.
+    const isTest = (failure) => tests.some(({ file, name }) => file === failure.file && name === failure.name)
+    return [
+      result('specs of the rules', tests.length > 0 && (ran.exitCode === 0 || failures.length > 0), ran.output),
+      ...failures.filter((failure) => !isTest(failure)).map(({ file, name, error }) => result(`spec: ${file} ${name}`, false, error)),
+      ...tests.map(({ file, name, state }) => ({
+        name: `spec: ${name}`,
+        state,
+        detail: failures.find((failure) => failure.file === file && failure.name === name)?.error ?? '',
+      })),
+    ]
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** The Go sources have the form that gofmt gives them, where Go is present. */

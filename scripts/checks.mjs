@@ -8,6 +8,8 @@ import { toolChecks, toolVersions } from '../quality/tool-checks.mjs'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const parallel = 2
+/** A reference page that differs can differ in thousands of lines. */
+const limitDetailLines = 100
 
 /** The house's own rules: one result a rule and one a probe. */
 async function houseRules() {
@@ -32,13 +34,9 @@ function describe(name, results, seconds) {
   const lines = [`${failed > 0 ? 'FAIL' : 'ok  '} ${name.padEnd(12)} ${tail} (${seconds.toFixed(1)} s)`]
   for (const entry of results) {
     if (entry.state === 'passed') continue
-    lines.push(
-      `     ${entry.state} ${entry.name}`,
-      ...entry.detail
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => `       ${line}`),
-    )
+    const detail = entry.detail.split('\n').filter(Boolean)
+    lines.push(`     ${entry.state} ${entry.name}`, ...detail.slice(0, limitDetailLines).map((line) => `       ${line}`))
+    if (detail.length > limitDetailLines) lines.push(`       (${detail.length - limitDetailLines} more lines)`)
   }
   return lines.join('\n')
 }
@@ -46,12 +44,14 @@ function describe(name, results, seconds) {
 /**
  * Runs the checks, two at a time, and prints one line for each (and what it found).
  * @param {{ only?: string, print?: (line: string) => void }} [options]
- * @returns {Promise<{ passed: number, failed: number, skipped: number }>} each check and each probe counts as one
+ * @returns {Promise<import('./lib/tally.mjs').Outcome>} each check and each probe counts as one
  */
 export async function runChecks({ only, print = console.log } = {}) {
   const waiting = checks.filter((check) => only === undefined || check.name === only)
   if (waiting.length === 0) throw new Error(`no check is called ${only}; there are ${checks.map((check) => check.name).join(', ')}`)
   const all = []
+  /** @type {import('./lib/tally.mjs').Failure[]} */
+  const failures = []
   const work = async () => {
     for (let check = waiting.shift(); check; check = waiting.shift()) {
       const startedMs = Date.now()
@@ -63,10 +63,12 @@ export async function runChecks({ only, print = console.log } = {}) {
       }
       print(describe(check.name, results, (Date.now() - startedMs) / 1000))
       all.push(...results)
+      for (const { state, name, detail } of results)
+        if (state === 'failed') failures.push({ file: `check ${check.name}`, name, error: detail })
     }
   }
   await Promise.all(Array.from({ length: parallel }, work))
-  return count(all)
+  return { ...count(all), failures }
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

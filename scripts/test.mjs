@@ -9,14 +9,15 @@ import { findOrInstallRedis, testKit } from './lib/servers.mjs'
 import { inHome, root } from './lib/places.mjs'
 import { Shutdown } from './lib/shutdown.mjs'
 import { findOrInstall } from './lib/system-packages.mjs'
-import { summaryLine, sumCounts } from './lib/tally.mjs'
+import { brokenSuite, failureLines, slowestFiles, summaryLine, sumCounts } from './lib/tally.mjs'
 import { say, warn } from './lib/terminal.mjs'
 import { runSuite, suiteDirectories } from './lib/vitest-suites.mjs'
 import { describeTools, obtainTools } from './scanners.mjs'
 
 const shutdown = new Shutdown()
-/** @type {import('./lib/tally.mjs').Counts[]} */
-const counts = []
+const shownSlowFiles = 20
+/** @type {import('./lib/tally.mjs').Outcome[]} */
+const outcomes = []
 
 async function test() {
   await bootstrap()
@@ -30,7 +31,7 @@ async function test() {
   const suites = [runChecks, ...suiteDirectories().map((directory) => () => runSuite(directory)), runGoTests]
   for (const suite of suites) {
     if (shutdown.isRequested) throw new Error('the tests were broken off')
-    counts.push(await suite())
+    outcomes.push(await suite())
   }
 }
 
@@ -43,9 +44,9 @@ function useOwnTemporaryFolder() {
   shutdown.add('temporary files', async () => rmSync(directory, { recursive: true, force: true }))
 }
 
-/** @returns {Promise<import('./lib/tally.mjs').Counts>} */
+/** @returns {Promise<import('./lib/tally.mjs').Outcome>} */
 async function runChecks() {
-  if (!existsSync(join(root, 'scripts', 'checks.mjs'))) return { passed: 0, failed: 0, skipped: 0 }
+  if (!existsSync(join(root, 'scripts', 'checks.mjs'))) return { passed: 0, failed: 0, skipped: 0, failures: [] }
   say('\nchecks')
   const { runChecks: run } = await import('./checks.mjs')
   return run({ print: say })
@@ -64,10 +65,16 @@ try {
   await test()
 } catch (error) {
   warn(error instanceof Error ? error.message : String(error))
-  counts.push({ passed: 0, failed: 1, skipped: 0 })
+  outcomes.push(brokenSuite('scripts/test.mjs', 'the run', error instanceof Error ? (error.stack ?? error.message) : String(error)))
 }
 await shutdown.run()
-const total = sumCounts(counts)
+say(
+  `\nslowest files: ${slowestFiles(outcomes, shownSlowFiles)
+    .map(({ file, ms }) => `${file} ${(ms / 1000).toFixed(1)} s`)
+    .join(', ')}`,
+)
+failureLines(outcomes).forEach((line) => say(line))
+const total = sumCounts(outcomes)
 say()
 say(summaryLine(total))
 process.exit(total.failed > 0 ? 1 : 0)

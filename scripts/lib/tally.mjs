@@ -1,8 +1,18 @@
-/** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
+/**
+ * @typedef {{ passed: number, failed: number, skipped: number }} Counts
+ * @typedef {{ file: string, name: string, error: string }} Failure what failed, where, and what it said
+ * @typedef {{ file: string, ms: number }} FileTime how long a file of tests took
+ * @typedef {Counts & { failures: Failure[], files?: FileTime[] }} Outcome what a suite ended with
+ */
 
-/** Sums up what each suite counted. @param {Counts[]} counts @returns {Counts} */
-export function sumCounts(counts) {
-  return counts.reduce(
+/** How much of an error the end of the log shows: a log that is cut keeps its end, so that end must not be long. */
+const limitErrorLines = 14
+const limitLineLength = 300
+const limitShownFailures = 40
+
+/** Sums up what each suite counted. @param {Outcome[]} outcomes @returns {Counts} */
+export function sumCounts(outcomes) {
+  return outcomes.reduce(
     (total, { passed, failed, skipped }) => ({
       passed: total.passed + passed,
       failed: total.failed + failed,
@@ -17,17 +27,62 @@ export function summaryLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`
 }
 
+/** A suite that could not say itself what it ended with. @param {string} file @param {string} name @param {string} error @returns {Outcome} */
+export function brokenSuite(file, name, error) {
+  return { passed: 0, failed: 1, skipped: 0, failures: [{ file, name, error }] }
+}
+
 /**
- * The counts in a report of Vitest's JSON reporter. A file that could not be loaded holds no test and counts as one failure.
- * @param {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests?: number, testResults?: { status: string, assertionResults: unknown[] }[] }} report
- * @returns {Counts}
+ * What stands right above the last line: every failure with its file, its name and the first lines of its error.
+ * @param {Outcome[]} outcomes
+ * @returns {string[]}
  */
-export function countVitest(report) {
-  const brokenFiles = (report.testResults ?? []).filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
+export function failureLines(outcomes) {
+  const failures = outcomes.flatMap((outcome) => outcome.failures)
+  const shown = failures.slice(0, limitShownFailures)
+  const nameless = sumCounts(outcomes).failed - failures.length
+  return [
+    ...shown.flatMap(({ file, name, error }, index) => [
+      '',
+      `failed ${index + 1}: ${[file, name].filter(Boolean).join(' > ')}`,
+      ...firstLines(error),
+    ]),
+    ...(failures.length > shown.length ? ['', `failed: ${failures.length - shown.length} more`] : []),
+    ...(nameless > 0 ? ['', `failed: ${nameless} without a name`] : []),
+  ]
+}
+
+/** @param {string} error */
+function firstLines(error) {
+  const lines = error.split('\n').filter((line) => line.trim() !== '')
+  const shown = lines.slice(0, limitErrorLines).map((line) => `    ${line.slice(0, limitLineLength)}`)
+  return lines.length > limitErrorLines ? [...shown, `    (${lines.length - limitErrorLines} more lines)`] : shown
+}
+
+/** The files that took longest. @param {Outcome[]} outcomes @param {number} count */
+export function slowestFiles(outcomes, count) {
+  const files = outcomes.flatMap((outcome) => outcome.files ?? [])
+  return files.toSorted((a, b) => b.ms - a.ms).slice(0, count)
+}
+
+/**
+ * What a suite of Vitest ended with, from its report. A run that failed without naming a failure still counts as one.
+ * @param {string} directory the folder of the suite, which its files' names begin with
+ * @param {import('./vitest-report.mjs').VitestReport} report
+ * @param {number} exitCode
+ * @returns {Outcome}
+ */
+export function readVitest(directory, report, exitCode) {
+  const inSuite = (/** @type {string} */ file) => [directory, file].filter(Boolean).join('/')
+  const failures = report.failures.map((failure) => ({ ...failure, file: inSuite(failure.file) }))
+  if (exitCode !== 0 && failures.length === 0)
+    failures.push({ file: directory, name: 'the run', error: `exit code ${exitCode}, and no failure in its report` })
   return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + brokenFiles,
-    skipped: report.numPendingTests + (report.numTodoTests ?? 0),
+    passed: report.tests.filter(({ state }) => state === 'passed').length,
+    failed: failures.length,
+    skipped: report.tests.filter(({ state }) => state === 'skipped').length,
+    failures,
+    files: report.files.map(({ file, ms }) => ({ file: inSuite(file), ms })),
   }
 }
 
@@ -63,7 +118,7 @@ export class GoCounter {
     if (['pass', 'fail', 'skip'].includes(action)) this.#ends.set(key, action)
   }
 
-  /** @returns {import('./tally.mjs').Counts} */
+  /** @returns {Counts} */
   counts() {
     const counts = { passed: 0, failed: 0, skipped: 0 }
     const packagesWithFailedTests = new Set()
@@ -76,10 +131,15 @@ export class GoCounter {
     return counts
   }
 
-  /** What the failed ones printed. */
+  /** Each failed test with what it printed; a group's failure is told by its tests. @returns {Failure[]} */
   failures() {
-    const keys = [...this.#ends].filter(([, action]) => action === 'fail').map(([key]) => key)
-    return [...keys, ...this.#brokenPackages].map((key) => `${key}\n${this.#output.get(key) ?? ''}`.trimEnd()).join('\n')
+    const failed = [...this.#ends].filter(([key, action]) => action === 'fail' && !this.#groups.has(key)).map(([key]) => key)
+    const withFailedTests = new Set([...this.#ends].filter(([, action]) => action === 'fail').map(([key]) => key.split(' ')[0]))
+    const broken = [...this.#brokenPackages].filter((name) => !withFailedTests.has(name))
+    return [...failed, ...broken].map((key) => {
+      const [file = '', name = 'the package itself'] = key.split(' ')
+      return { file, name, error: (this.#output.get(key) ?? '').trimEnd() }
+    })
   }
 
   /** @param {string} key @param {string} [text] */

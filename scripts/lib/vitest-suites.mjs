@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inHome, root } from './places.mjs'
 import { runCommand } from './run-command.mjs'
-import { countVitest } from './tally.mjs'
+import { brokenSuite, readVitest } from './tally.mjs'
 import { say, warn } from './terminal.mjs'
 import { workspaceDirectories } from './workspace.mjs'
 
@@ -16,7 +16,7 @@ export function suiteDirectories() {
 /**
  * Runs the tests of one folder.
  * @param {string} directory
- * @returns {Promise<import('./tally.mjs').Counts>}
+ * @returns {Promise<import('./tally.mjs').Outcome>}
  */
 export async function runSuite(directory) {
   const reports = inHome('test', 'reports')
@@ -25,16 +25,15 @@ export async function runSuite(directory) {
   await rm(reportPath, { force: true })
   say(`\n${directory}`)
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  const reporter = join(root, 'scripts', 'lib', 'vitest-report.mjs')
   const { exitCode } = await runCommand(
     process.execPath,
-    [vitest, 'run', '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`],
+    [vitest, 'run', '--passWithNoTests', '--reporter=default', `--reporter=${reporter}`, `--outputFile.pharos=${reportPath}`],
     { cwd: join(root, directory), isShown: true },
   )
   if (!existsSync(reportPath)) {
     warn(`the tests of ${directory} ended without a report (exit code ${exitCode})`)
-    return { passed: 0, failed: 1, skipped: 0 }
+    return brokenSuite(directory, 'the run', `ended without a report (exit code ${exitCode})`)
   }
-  const counts = countVitest(JSON.parse(readFileSync(reportPath, 'utf8')))
-  // An error outside of every test, e.g. a rejection that nobody handled, fails the run without failing a test.
-  return exitCode !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts
+  return readVitest(directory, JSON.parse(readFileSync(reportPath, 'utf8')), exitCode)
 }
