@@ -18,7 +18,7 @@ export class AuditService {
 
   async list({ limit, cursor, action, principal }: AuditQuery): Promise<Page<AuditEntry>> {
     const list = { list: 'audit', sort: JSON.stringify([action ?? null, principal ?? null]) }
-    const [before] = decodeCursor(list, cursor, 1) ?? [null]
+    const [before] = decodeCursor(list, cursor, ['int']) ?? [null]
     const found = await this.entries.list({
       action: action ?? null,
       principal: principal ?? null,

@@ -58,7 +58,7 @@ export class BaseImagesService {
     const scope = visibleRepositories(principal)
     const image = await this.locator.locate(digest, scope)
     const list = { list: 'image-children', sort: image.digest }
-    const [before] = decodeCursor(list, query.cursor, 1) ?? [null]
+    const [before] = decodeCursor(list, query.cursor, ['int']) ?? [null]
     const found = await this.bases.children(
       image.id,
       scope,

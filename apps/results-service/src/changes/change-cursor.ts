@@ -19,7 +19,7 @@ export function changeCursor({ xid, source, id, at }: ChangePosition): string {
 
 /** Throws `cursor-invalid` for a text that is no cursor of the feed. */
 export function changePosition(cursor: string): ChangePosition {
-  const [xid, source, id, at] = decodeCursor(list, cursor, 4) ?? []
+  const [xid, source, id, at] = decodeCursor(list, cursor, ['int', 'code', 'int', 'time']) ?? []
   if (typeof xid !== 'string' || typeof source !== 'number' || typeof id !== 'string' || typeof at !== 'string')
     throw new PharosError('cursor-invalid', 'The cursor is of another version of the change feed.')
   return { xid, source, id, at: new Date(at) }

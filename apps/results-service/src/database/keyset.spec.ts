@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { decodeCursor, encodeCursor, pageOfRows } from './keyset.js'
 import { newId } from './identifier.js'
@@ -6,10 +7,10 @@ const list = { list: 'scans', sort: '-id' }
 
 describe('keyset cursor', () => {
   it('gives back the values that it was made of', () => {
-    expect(decodeCursor(list, encodeCursor(list, ['2026-01-01 00:00:00.123456', 7, null]), 3)).toEqual([
-      '2026-01-01 00:00:00.123456',
+    expect(decodeCursor(list, encodeCursor(list, ['2026-01-01 00:00:00.123456+00', 7, 'x']), ['time', 'int', 'text'])).toEqual([
+      '2026-01-01 00:00:00.123456+00',
       7,
-      null,
+      'x',
     ])
   })
 
@@ -19,7 +20,38 @@ describe('keyset cursor', () => {
     ['nobody', 'abc.def'],
     ['somebody who changed it', `${Buffer.from('["b"]').toString('base64url')}.${encodeCursor(list, ['a']).split('.')[1] ?? ''}`],
   ])('of %s is refused', (_who, cursor) => {
-    expect(() => decodeCursor(list, cursor, 1)).toThrow(expect.objectContaining({ code: 'cursor-invalid' }))
+    expect(() => decodeCursor(list, cursor, ['text'])).toThrow(expect.objectContaining({ code: 'cursor-invalid' }))
+  })
+
+  const uuid = '01a2b3c4-0000-4000-8000-000000000000'
+  it.each([
+    ['a text', 'text', 'x', [7, null, true, ['x'], {}, 'a\0b', '\ud800']],
+    ['a number of eight bytes', 'int', '9223372036854775807', ['9223372036854775808', '1.5', 'x', '', 1.5, null, 2 ** 60, '1 or 1=1']],
+    ['a code', 'code', 5, ['5', -1, 1.5, 40_000, null]],
+    ['a number', 'number', 0.25, ['0.25', 1e300, 1e-300, null]],
+    ['a UUID', 'uuid', uuid, ['', 7, null, `${uuid}0`, uuid.replaceAll('-', 'x')]],
+    [
+      'a moment',
+      'time',
+      '1970-01-01 00:00:00+00',
+      [0, null, '', 'now', '2026-02-30T00:00:00Z', '2026-01-01T25:00:00Z', '2026-01-01', 'infinity'],
+    ],
+    ['a moment as JSON writes it', 'time', '2026-01-01T00:00:00.123Z', [`2026-01-01T00:00:00.123Z'`]],
+  ] as const)('holds %s, and made up with anything else it is refused', (_what, type, right, wrong) => {
+    expect(decodeCursor(list, encodeCursor(list, [right]), [type])).toEqual([right])
+    for (const value of wrong)
+      expect(() => decodeCursor(list, encodeCursor(list, [value as string]), [type]), JSON.stringify(value)).toThrow(
+        expect.objectContaining({ code: 'cursor-invalid' }),
+      )
+  })
+
+  it('with a right seal on what is no JSON is refused', () => {
+    const payload = Buffer.from('no json').toString('base64url')
+    const seal = createHash('sha256')
+      .update(JSON.stringify([list.list, list.sort, payload]))
+      .digest('base64url')
+      .slice(0, 12)
+    expect(() => decodeCursor(list, `${payload}.${seal}`, ['text'])).toThrow(expect.objectContaining({ code: 'cursor-invalid' }))
   })
 
   it('names a next page exactly if there are more rows than asked for', () => {

@@ -1,4 +1,5 @@
 import type { ListFindingsQuery } from '@pharos/contracts'
+import type { KeysetType } from '../database/keyset.js'
 import { behind, type OrderColumn, orderBy, type WalkPosition } from '../query/walkable-page.js'
 import type { FindingSelection } from './finding-selection.js'
 
@@ -49,9 +50,12 @@ export function cursorValues(sort: ListFindingsQuery['sort'], row: ChosenFinding
   return order in walks ? [row.sort_key, row.vulnerability_id, row.image_id, row.id] : [row.sort_key, row.id]
 }
 
-/** How many values that are. */
-export function cursorLength(sort: ListFindingsQuery['sort']): number {
-  return sortOf(sort).order in walks ? 4 : 2
+/** What these values are. */
+export function cursorTypes(sort: ListFindingsQuery['sort']): KeysetType[] {
+  const { order } = sortOf(sort)
+  if (order === 'firstSeen') return ['time', 'uuid']
+  if (order === 'package' || order === 'vulnerability') return ['text', 'uuid']
+  return [order === 'severity' ? 'code' : 'number', 'int', 'int', 'uuid']
 }
 
 /** The statement that chooses the ids of a page. Its parameters are added to those of the selection. */

@@ -16,7 +16,7 @@ import { cappedCount, decodePosition, walkablePage } from '../query/walkable-pag
 import { filterOfParameters } from './finding-filter.js'
 import { FindingSelections } from './finding-selection.js'
 import { findingOf } from './finding-view.js'
-import { cursorLength, cursorValues } from './finding-walk.js'
+import { cursorTypes, cursorValues } from './finding-walk.js'
 import { FindingsRepository } from './findings.repository.js'
 
 const firstFindings = 100
@@ -57,7 +57,7 @@ export class FindingsService {
 
   private async page(ast: FilterNode | null, query: ListRequest, caller: Caller, image?: LocatedImage): Promise<FindingPage> {
     const list = { list: 'findings', sort: JSON.stringify([image?.digest, ast === null ? '' : printFilter(ast), query.sort]) }
-    const position = decodePosition(list, query.cursor, cursorLength(query.sort))
+    const position = decodePosition(list, query.cursor, cursorTypes(query.sort))
     const chosen = await this.findings.choose(
       await this.selections.prepare(ast, caller.scope, image),
       query.sort,

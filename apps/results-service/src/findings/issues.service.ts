@@ -67,7 +67,7 @@ export class IssuesService {
   ): Promise<Page<T>> {
     const image = await this.locator.locate(digest, scope)
     const list = { list: table, sort: image.digest }
-    const found = await this.findings.listIssues(table, image, decodeCursor(list, cursor, 2), limit + 1)
+    const found = await this.findings.listIssues(table, image, decodeCursor(list, cursor, ['code', 'uuid']), limit + 1)
     return pageOfRows(list, found, limit, (row) => [row.severity, row.id], toItem)
   }
 }

@@ -29,7 +29,7 @@ export class GenerationsService {
   /** Newest first. */
   async list(query: GenerationQuery): Promise<Page<DatabaseGeneration>> {
     const list = { list: 'databases', sort: JSON.stringify([query.engine, query.state, query.unjudged]) }
-    const [after = null] = decodeCursor(list, query.cursor, 1) ?? []
+    const [after = null] = decodeCursor(list, query.cursor, ['uuid']) ?? []
     const found = await this.generations.list(
       { engine: query.engine ?? null, state: query.state ?? null, isUnjudged: query.unjudged === 'true' },
       after,

@@ -43,7 +43,7 @@ export class AsOfService {
     const at = this.horizon.require(query.at, 'at')
     const filter = asOfFilter(filterOf(query.filter, 'findings'), this.clock.nowMs())
     const list = { list: 'as-of', sort: JSON.stringify([image?.digest ?? null, query.at, query.filter ?? null]) }
-    const [afterId = null] = decodeCursor(list, query.cursor, 1) ?? []
+    const [afterId = null] = decodeCursor(list, query.cursor, ['uuid']) ?? []
     const { matching, lastLookedAt } = await this.look(
       {
         at,

@@ -10,6 +10,9 @@ import { HistoryHorizon } from './history-horizon.js'
 import { compareImages, type ComparedImage } from './image-comparison.js'
 import { compareMoments } from './moment-comparison.js'
 
+/** The moment that all pages look at, and the key of the last difference. */
+const cursorTypes = ['time', 'text'] as const
+
 /** Differences of images, and of one image between two moments. */
 @Injectable()
 export class DiffService {
@@ -50,7 +53,7 @@ export class DiffService {
   private async betweenMoments(image: LocatedImage, query: DiffQuery): Promise<ImageDiff> {
     const list = { list: 'diff', sort: JSON.stringify([image.digest, query.since, query.until]) }
     // Later pages look at the same moment as the first one.
-    const [pinned] = decodeCursor(list, query.cursor, 2) ?? [null]
+    const [pinned] = decodeCursor(list, query.cursor, cursorTypes) ?? [null]
     const since = this.horizon.require(query.since ?? '', 'since')
     const until =
       typeof pinned === 'string'
@@ -77,7 +80,7 @@ function page(
   at: string,
   sides: Pick<ImageDiff, 'from' | 'to'>,
 ): ImageDiff {
-  const [, after = ''] = decodeCursor(list, query.cursor, 2) ?? []
+  const [, after = ''] = decodeCursor(list, query.cursor, cursorTypes) ?? []
   const rest = differences.filter(({ key }) => key > String(after)).sort((one, other) => (one.key < other.key ? -1 : 1))
   const { items, nextCursor } = pageOfRows(
     list,

@@ -20,7 +20,7 @@ export class HistoryService {
   async list(digest: string, { cursor, limit }: PageQuery, scope: VisibleRepositories): Promise<HistoryPage> {
     const image = await this.locator.locate(digest, scope)
     const list = { list: 'history', sort: image.digest }
-    const found = await this.history.list(image, scope, decodeCursor(list, cursor, 3), limit + 1)
+    const found = await this.history.list(image, scope, decodeCursor(list, cursor, ['time', 'code', 'int']), limit + 1)
     return pageOfRows(list, found, limit, (row) => [row.at.toISOString(), row.source, row.id], entryOf)
   }
 }

@@ -19,7 +19,7 @@ import { SqlParameters } from '../query/sql-parameters.js'
 import { cappedCount, decodePosition, walkablePage } from '../query/walkable-page.js'
 import { imageSummaryOf } from './image-mapping.js'
 import { ImageVerdicts } from './image-verdicts.js'
-import { type ImageListQuery, ImagesRepository } from './images.repository.js'
+import { imageCursorTypes, type ImageListQuery, ImagesRepository } from './images.repository.js'
 
 /** Lists images. */
 @Injectable()
@@ -34,7 +34,7 @@ export class ImageListService {
     const scope = visibleRepositories(principal)
     const ast = filterOfParameters(query)
     const list = { list: 'images', sort: JSON.stringify([query.sort, query.search, ast === null ? '' : printFilter(ast)]) }
-    const position = decodePosition(list, query.cursor, 2)
+    const position = decodePosition(list, query.cursor, imageCursorTypes(query.sort))
     const prepared = await this.prepare(ast, query, scope)
     const found = await this.images.list(prepared, query.sort, position, query.limit + 1)
     const summaries = await this.images.summaries(found.map(({ id }) => id))

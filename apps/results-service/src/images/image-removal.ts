@@ -19,6 +19,7 @@ export const tablesOfImages = [
   'image_summary',
   'image_layer_prefix',
   'image_base',
+  'enrichment_subject',
 ] as const
 
 /** An image that was there, and the repositories that led to it: who might see one of these may know that it went. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common'
 import type { ListImagesQuery } from '@pharos/contracts'
 import type { VisibleRepositories } from '../access/repository-scope.js'
+import type { KeysetType } from '../database/keyset.js'
 import { oneRow, rows } from '../database/sql.js'
 import { Database, type Transaction } from '../database/transaction.js'
 import { plainArray } from '../ingest/array-parameter.js'
@@ -84,6 +85,12 @@ function orderOf(sort: ListImagesQuery['sort']): { columns: OrderColumn[]; sortK
   ]
   // A moment goes as text: a Date would cut its microseconds.
   return { columns, sortKey: type === 'timestamptz' ? `${sql}::text` : sql, isReversed: !isDescending }
+}
+
+/** What a cursor of a list of images holds. */
+export function imageCursorTypes(sort: ListImagesQuery['sort']): KeysetType[] {
+  const [key] = orderOf(sort).columns
+  return [key?.type === 'timestamptz' ? 'time' : key?.type === 'real' ? 'number' : 'text', 'int']
 }
 
 /** References that lead to the image now, of those in the scope. */

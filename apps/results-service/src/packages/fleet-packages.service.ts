@@ -28,7 +28,7 @@ export class FleetPackagesService {
     const scope = visibleRepositories(principal)
     const ast = filterOf(query.filter, 'packages')
     const list = { list: 'fleet-packages', sort: JSON.stringify([query.sort, ast === null ? '' : printFilter(ast)]) }
-    const position = decodePosition(list, query.cursor, 2)
+    const position = decodePosition(list, query.cursor, ['text', 'int'])
     const isReversed = query.sort.startsWith('-') !== (position?.isBackward === true)
     const prepared = await this.prepare(ast, scope)
     const found = await this.packages.list(prepared, isReversed, position, query.limit + 1)

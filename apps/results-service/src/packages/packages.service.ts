@@ -23,7 +23,7 @@ export class PackagesService {
       types: query.type?.split(',').map((item) => storedText(item.trim())) ?? null,
       nameLike: query.name === undefined ? null : likeOfGlob(query.name),
     }
-    const found = await this.packages.list(image.id, filter, decodeCursor(list, query.cursor, 2), query.limit + 1)
+    const found = await this.packages.list(image.id, filter, decodeCursor(list, query.cursor, ['text', 'uuid']), query.limit + 1)
     return pageOfRows(list, found, query.limit, (row) => [row.sort_name, row.occurrence], imagePackageOf)
   }
 }

@@ -1,5 +1,5 @@
-import type { CappedCount } from '@pharos/contracts'
-import { decodeCursor, encodeCursor, type KeysetList, type KeysetValue } from '../database/keyset.js'
+import { type CappedCount, PharosError } from '@pharos/contracts'
+import { decodeCursor, encodeCursor, type KeysetList, type KeysetType, type KeysetValue } from '../database/keyset.js'
 import type { SqlParameters } from './sql-parameters.js'
 
 /** Where a page begins: behind a row, in the order of the list or against it. */
@@ -20,9 +20,13 @@ export interface WalkablePage<T> {
 export const countLimit = 10_000
 
 /** Reads a cursor of this list. Throws `cursor-invalid`. */
-export function decodePosition(list: KeysetList, cursor: string | undefined, length: number): WalkPosition | null {
-  const values = decodeCursor(list, cursor, length + 1)
-  return values === null ? null : { isBackward: values[0] === 'prev', values: values.slice(1) }
+export function decodePosition(list: KeysetList, cursor: string | undefined, types: readonly KeysetType[]): WalkPosition | null {
+  const values = decodeCursor(list, cursor, ['text', ...types])
+  if (values === null) return null
+  const [direction, ...rest] = values
+  if (direction !== 'prev' && direction !== 'next')
+    throw new PharosError('cursor-invalid', 'The cursor is of another version of this list.')
+  return { isBackward: direction === 'prev', values: rest }
 }
 
 /** Cuts a page of `limit + 1` rows that were read from `position`, in the direction that it has. */

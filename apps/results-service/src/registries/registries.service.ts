@@ -19,7 +19,7 @@ export class RegistriesService {
   ) {}
 
   async list(query: { limit: number; cursor?: string | undefined }): Promise<Page<Registry>> {
-    const [after] = decodeCursor(list, query.cursor, 1) ?? ['']
+    const [after] = decodeCursor(list, query.cursor, ['text']) ?? ['']
     return pageOfRows(list, await this.registries.list(String(after), query.limit + 1), query.limit, (row) => [row.host], toRegistry)
   }
 

@@ -27,7 +27,7 @@ export class RematchesService {
   /** Newest first. */
   async list(query: ListRematchesQuery): Promise<Page<Rematch>> {
     const list = { list: 'rematches', sort: JSON.stringify([query.engine]) }
-    const [after = null] = decodeCursor(list, query.cursor, 1) ?? []
+    const [after = null] = decodeCursor(list, query.cursor, ['uuid']) ?? []
     const found = await this.rematches.list(this.database.runner, query.engine ?? null, after, query.limit + 1)
     const shown = await this.show(this.database.runner, found)
     return pageOfRows(

@@ -30,7 +30,7 @@ export class SchedulesService {
   ) {}
 
   async list(query: { limit: number; cursor?: string | undefined }): Promise<Page<Schedule>> {
-    const [after] = decodeCursor(list, query.cursor, 1) ?? ['']
+    const [after] = decodeCursor(list, query.cursor, ['text']) ?? ['']
     return pageOfRows(list, await this.schedules.list(String(after), query.limit + 1), query.limit, (row) => [row.id], toSchedule)
   }
 

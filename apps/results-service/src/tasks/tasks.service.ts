@@ -34,7 +34,7 @@ export class TasksService {
   async list(query: ListScansQuery, principal: Principal): Promise<Page<ScanTask>> {
     const { limit, cursor, state, image, digest, cohort, priority } = query
     const list = { list: 'scans', sort: JSON.stringify([state, image, digest, cohort, priority]) }
-    const [before] = decodeCursor(list, cursor, 1) ?? [null]
+    const [before] = decodeCursor(list, cursor, ['uuid']) ?? [null]
     const found = await this.tasks.list({
       visible: visibleRepositories(principal),
       states: statesOf(state),

@@ -27,7 +27,7 @@ export class TokensService implements OnApplicationBootstrap {
   async list(query: { limit: number; cursor?: string | undefined }, principal: Principal): Promise<Page<Token>> {
     const createdBy = ownerFilter(principal)
     const list = { list: 'tokens', sort: createdBy ?? 'all' }
-    const [after] = decodeCursor(list, query.cursor, 1) ?? ['']
+    const [after] = decodeCursor(list, query.cursor, ['text']) ?? ['']
     return pageOfRows(
       list,
       await this.tokens.list({ createdBy, after: String(after), limit: query.limit + 1 }),

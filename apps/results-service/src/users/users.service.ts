@@ -18,7 +18,7 @@ export class UsersService {
   ) {}
 
   async list(query: { limit: number; cursor?: string | undefined }): Promise<Page<User>> {
-    const [after] = decodeCursor(list, query.cursor, 1) ?? ['']
+    const [after] = decodeCursor(list, query.cursor, ['text']) ?? ['']
     return pageOfRows(list, await this.users.list(String(after), query.limit + 1), query.limit, (row) => [row.name], toUser)
   }
 

@@ -14,7 +14,7 @@ export class VexConflictsService {
   constructor(private readonly conflicts: VexConflictsRepository) {}
 
   async list({ cursor, limit }: PageQuery, scope: VisibleRepositories): Promise<VexConflictPage> {
-    const [after = null] = decodeCursor(list, cursor, 1) ?? []
+    const [after = null] = decodeCursor(list, cursor, ['uuid']) ?? []
     const found = await this.conflicts.list(scope, after === null ? null : String(after), limit + 1)
     return pageOfRows(list, found, limit, (row) => [row.finding_id], conflictOf)
   }

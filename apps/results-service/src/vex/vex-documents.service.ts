@@ -73,7 +73,7 @@ export class VexDocumentsService {
   async list({ cursor, limit, format }: ListVexDocumentsQuery, principal: Principal): Promise<VexDocumentPage> {
     const uploadedBy = principal.scope.repositories === null ? null : principal.id
     const list = { list: 'vex-documents', sort: JSON.stringify([format ?? null, uploadedBy]) }
-    const found = await this.documents.list({ format: format ?? null, uploadedBy }, decodeCursor(list, cursor, 2), limit + 1)
+    const found = await this.documents.list({ format: format ?? null, uploadedBy }, decodeCursor(list, cursor, ['time', 'uuid']), limit + 1)
     return pageOfRows(list, found, limit, (row) => [row.uploaded_at.toISOString(), row.id], viewOf)
   }
 

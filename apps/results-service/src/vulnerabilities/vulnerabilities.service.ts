@@ -25,7 +25,7 @@ export class VulnerabilitiesService {
     const records = rows.map(vulnerabilityOf)
     const ids = rows.map((row) => row.id)
     const list = { list: 'affected', sort: group.id }
-    const [afterImageId = 0] = decodeCursor(list, query.cursor, 1) ?? []
+    const [afterImageId = 0] = decodeCursor(list, query.cursor, ['int']) ?? []
     const parameters = SqlParameters.ofScope(scope)
     const position = { afterImageId: Number(afterImageId), isBackward: false }
     const images = await this.vulnerabilities.affectedImages(ids, { parameters, condition: every([]) }, position, query.limit + 1)

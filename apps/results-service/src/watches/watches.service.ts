@@ -23,7 +23,7 @@ export class WatchesService {
 
   async list(query: { limit: number; cursor?: string | undefined }, principal: Principal): Promise<Page<Watch>> {
     const list = { list: 'watches', sort: 'id' }
-    const [after] = decodeCursor(list, query.cursor, 1) ?? ['']
+    const [after] = decodeCursor(list, query.cursor, ['text']) ?? ['']
     const found = await this.watches.list(visibleRepositories(principal), String(after), query.limit + 1)
     return pageOfRows(
       list,

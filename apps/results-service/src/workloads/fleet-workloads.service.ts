@@ -28,7 +28,7 @@ export class FleetWorkloadsService {
     const scope = visibleRepositories(principal)
     const ast = filterOf(query.filter, 'workloads')
     const list = { list: 'fleet-workloads', sort: JSON.stringify([query.sort, ast === null ? '' : printFilter(ast)]) }
-    const position = decodePosition(list, query.cursor, 1)
+    const position = decodePosition(list, query.cursor, ['int'])
     const isReversed = query.sort.startsWith('-') !== (position?.isBackward === true)
     const [prepared, after] = await Promise.all([this.prepare(ast, scope), this.placeOf(position)])
     const found = await this.workloads.list(prepared, isReversed, after, query.limit + 1)
