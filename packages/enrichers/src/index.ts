@@ -1,0 +1,2 @@
+export type { Enricher, EnricherSet, EnricherStep, ReadEnrichers } from './format/enricher-set.js'
+export { readEnricherFiles } from './format/read-files.js'
