@@ -28,11 +28,18 @@ async function test() {
   shutdown.add('servers of the tests', endTestServers)
   await (await testKit()).endOrphans()
   useOwnTemporaryFolder()
+  await holdPostgres()
   const suites = [runChecks, ...suiteDirectories().map((directory) => () => runSuite(directory)), runGoTests]
   for (const suite of suites) {
     if (shutdown.isRequested) throw new Error('the tests were broken off')
     outcomes.push(await suite())
   }
+}
+
+/** One server for the whole run: between two test files it would end, and the next file would wait for another. */
+async function holdPostgres() {
+  const postgres = await (await testKit()).startPostgres()
+  shutdown.add('PostgreSQL of the tests', () => postgres.close())
 }
 
 /** What tests leave in their temporary folder goes with it, also when one is killed. */

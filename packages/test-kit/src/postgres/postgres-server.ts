@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { freePort } from '../process/free-port.js'
-import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../../plain/process-identity.mjs'
+import { endProcess, identifyProcess, isAlive, signalProcess, waitUntil, type ProcessIdentity } from '../../plain/process-identity.mjs'
 import { postgresUser, preparePostgresCluster, type PostgresCluster } from './postgres-cluster.js'
 
 /** How to start a server of one's own. */
@@ -69,11 +69,11 @@ export async function launchPostgres(options: LaunchPostgresOptions): Promise<Ru
   try {
     await waitForPostgres(url, () => isAlive(identity), options.logPath)
   } catch (error) {
-    await endProcess(identity, 'SIGINT')
+    await endPostgres(identity, cluster.dataDirectory)
     throw error
   }
   child.unref()
-  return { url, port, identity, stop: () => endProcess(identity, 'SIGINT', 15_000) }
+  return { url, port, identity, stop: () => endPostgres(identity, cluster.dataDirectory) }
 }
 
 /** Waits until a server answers a query; fails with the end of its log when it ended before that. */
@@ -100,11 +100,46 @@ export async function waitForPostgres(url: string, isRunning: () => boolean, log
   }
 }
 
-/** Ends a server that an earlier, killed run left on a data folder. */
-export async function endStalePostgres(dataDirectory: string): Promise<boolean> {
+/** How long a server may write what it holds in memory when it is asked to end. */
+const shutdownGraceMs = 20_000
+const killGraceMs = 60_000
+
+/**
+ * Ends a server: orderly with SIGINT, and when that takes too long at once with SIGQUIT, from which the next start recovers. SIGKILL comes
+ * last, because it leaves the server's own processes behind: while one of them still writes, no other server starts on the data folder
+ * ("shared memory block is still in use").
+ */
+async function endPostgres(identity: ProcessIdentity, dataDirectory: string, signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
+  signalProcess(identity, signal)
+  const hasEnded = (): boolean => !isAlive(identity) && !isInUse(dataDirectory)
+  if (await waitUntil(hasEnded, shutdownGraceMs)) return
+  await endProcess(identity, 'SIGQUIT', killGraceMs)
+  if (!(await waitUntil(hasEnded, killGraceMs))) throw new Error(`a process of PostgreSQL on ${dataDirectory} does not end`)
+}
+
+/** Whether any process of a server, also one without its postmaster, works in the data folder. */
+function isInUse(dataDirectory: string): boolean {
+  if (process.platform !== 'linux') return false
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      return readlinkSync(`/proc/${name}/cwd`) === dataDirectory
+    } catch {
+      // It has ended, or is somebody else's.
+      return false
+    }
+  })
+}
+
+/** Ends a server that an earlier, killed run left on a data folder, and what is left of one. */
+export async function endStalePostgres(dataDirectory: string, signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<boolean> {
   const identity = readPostmaster(dataDirectory)
-  if (!identity) return false
-  await endProcess(identity, 'SIGINT', 15_000)
+  if (!identity) {
+    if (!(await waitUntil(() => !isInUse(dataDirectory), killGraceMs)))
+      throw new Error(`a process of PostgreSQL on ${dataDirectory} does not end`)
+    return false
+  }
+  await endPostgres(identity, dataDirectory, signal)
   await rm(join(dataDirectory, 'postmaster.pid'), { force: true })
   return true
 }

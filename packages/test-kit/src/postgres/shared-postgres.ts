@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { testHome } from '../paths.js'
 import { freePort } from '../process/free-port.js'
 import { withLock } from '../../plain/lock-file.mjs'
-import { endProcess, identifyProcess, isAlive, waitUntil, type ProcessIdentity } from '../../plain/process-identity.mjs'
+import { identifyProcess, isAlive, waitUntil, type ProcessIdentity } from '../../plain/process-identity.mjs'
 import { preparePostgresCluster } from './postgres-cluster.js'
 import { endStalePostgres, postgresArguments, postgresUrl, waitForPostgres } from './postgres-server.js'
 import { dropTestDatabases } from './test-database.js'
@@ -24,8 +24,8 @@ export interface PostgresLease {
   release(): void
 }
 
-/** How long the server outlives its last lease: the next test file takes one within that time. */
-const lingerMs = 4_000
+/** How long the server outlives its last lease: the next test file takes one within that time, also on a slow machine. */
+const defaultLingerMs = 15_000
 
 async function places() {
   const directory = await testHome('postgres')
@@ -41,7 +41,7 @@ async function places() {
 }
 
 /** Takes a lease on the shared server and starts it when nobody has. It is durable like the real one. */
-export async function leaseSharedPostgres(): Promise<PostgresLease> {
+export async function leaseSharedPostgres({ lingerMs = defaultLingerMs } = {}): Promise<PostgresLease> {
   const { directory, leaseDirectory, recordPath, logPath, lockPath } = await places()
   const self = identifyProcess()
   const leasePath = join(leaseDirectory, `${self.pid}~${self.startedAt}~${randomBytes(4).toString('hex')}`)
@@ -54,7 +54,7 @@ export async function leaseSharedPostgres(): Promise<PostgresLease> {
         await waitForPostgres(running.url, () => isAlive(running.server), logPath)
         return running.url
       }
-      return startShared(directory, leaseDirectory, recordPath, logPath)
+      return startShared(directory, leaseDirectory, recordPath, logPath, lingerMs)
     })
     return { url, release }
   } catch (error) {
@@ -63,23 +63,37 @@ export async function leaseSharedPostgres(): Promise<PostgresLease> {
   }
 }
 
-/** Ends the shared server now, e.g. at the end of a test run; does nothing when it is not running. */
+/**
+ * Ends the shared server now, e.g. at the end of a test run, and removes its data: what thousands of tests left in it takes longer to be
+ * written down in good order than a new server takes to start.
+ */
 export async function stopSharedPostgres(): Promise<void> {
   const { directory, recordPath, lockPath } = await places()
   await withLock(lockPath, async () => {
-    const running = readServerRecord(recordPath)
-    if (running) await endProcess(running.keeper, 'SIGTERM', 20_000)
-    const data = existsSync(join(directory, 'initialised')) ? (await preparePostgresCluster(directory)).dataDirectory : undefined
-    if (data !== undefined) await endStalePostgres(data)
+    if (!existsSync(join(directory, 'initialised'))) return
+    const keeper = readServerRecord(recordPath)?.keeper
+    const { dataDirectory } = await preparePostgresCluster(directory)
+    await endStalePostgres(dataDirectory, 'SIGQUIT')
+    // It ends with its server.
+    if (keeper) await waitUntil(() => !isAlive(keeper), 20_000)
+    await rm(join(directory, 'initialised'))
+    await rm(dataDirectory, { recursive: true })
   })
 }
 
-async function startShared(directory: string, leaseDirectory: string, recordPath: string, logPath: string): Promise<string> {
+async function startShared(
+  directory: string,
+  leaseDirectory: string,
+  recordPath: string,
+  logPath: string,
+  lingerMs: number,
+): Promise<string> {
   const cluster = await preparePostgresCluster(directory)
   // A keeper that is just ending its server, or one that was killed and left it behind.
   await endStalePostgres(cluster.dataDirectory)
   rmSync(recordPath, { force: true })
-  rmSync(logPath, { force: true })
+  // The log of the server before tells why that one ended.
+  if (existsSync(logPath)) renameSync(logPath, `${logPath}.before`)
   const port = await freePort()
   const url = postgresUrl(cluster, port)
   const keeper = spawn(process.execPath, [fileURLToPath(new URL('../../plain/keep-server.mjs', import.meta.url))], {
@@ -101,7 +115,7 @@ async function startShared(directory: string, leaseDirectory: string, recordPath
     }),
   )
   keeper.unref()
-  const hasStarted = await waitUntil(() => existsSync(recordPath) || keeper.exitCode !== null, 30_000)
+  const hasStarted = await waitUntil(() => existsSync(recordPath) || keeper.exitCode !== null, 60_000)
   if (!hasStarted || keeper.exitCode !== null) throw new Error(`the shared PostgreSQL did not start; see ${logPath}`)
   await waitForPostgres(url, () => keeper.exitCode === null, logPath)
   await dropTestDatabases(url, 'keep-templates')

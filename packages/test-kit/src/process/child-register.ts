@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pharosHome } from '../paths.js'
 import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../../plain/process-identity.mjs'
@@ -24,7 +24,9 @@ export function registerChild(pid: number, directory?: string): () => void {
   const child = identifyProcess(pid)
   const record: ChildRecord = { owner: identifyProcess(), child, ...(directory === undefined ? {} : { directory }) }
   const path = join(registerDirectory(), `${child.pid}-${child.startedAt}.json`)
-  writeFileSync(path, JSON.stringify(record))
+  // Appears whole: another process that tidies up takes what it cannot read for the record of a dead one.
+  writeFileSync(`${path}.new`, JSON.stringify(record))
+  renameSync(`${path}.new`, path)
   return () => rmSync(path, { force: true })
 }
 
@@ -32,7 +34,7 @@ export function registerChild(pid: number, directory?: string): () => void {
 export async function endOrphans(): Promise<number> {
   const directory = registerDirectory()
   let count = 0
-  for (const name of readdirSync(directory)) {
+  for (const name of readdirSync(directory).filter((entry) => entry.endsWith('.json'))) {
     const path = join(directory, name)
     const record = readRecord(path)
     if (record && isAlive(record.owner)) continue
@@ -50,7 +52,7 @@ function readRecord(path: string): ChildRecord | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as ChildRecord
   } catch {
-    // Half-written by a process that was killed, or removed by its owner a moment ago: nothing to end either way.
+    // Removed by its owner a moment ago: nothing to end either way.
     return undefined
   }
 }
