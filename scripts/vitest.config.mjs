@@ -1,3 +1,3 @@
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({ test: { include: ['**/*.spec.mjs'], testTimeout: 30_000 } })
+export default defineConfig({ test: { include: ['**/*.spec.mjs'], testTimeout: 120_000, hookTimeout: 300_000 } })

@@ -23,7 +23,7 @@ describe('KeptServer', () => {
     )
     await kept.start()
     process.kill(lives[0].pid, 'SIGKILL')
-    expect(await waitUntil(() => lives.length === 2, 10_000)).toBe(true)
+    expect(await waitUntil(() => lives.length === 2, 60_000)).toBe(true)
     expect(ports).toEqual([undefined, 4711])
     await kept.stop()
     expect(isAlive(lives[1])).toBe(false)

@@ -61,7 +61,7 @@ describe('SupervisedProcess', () => {
   it('starts a process again that ended by itself', async () => {
     await make('setInterval(() => {}, 1000)').start()
     process.kill(started[0].pid, 'SIGKILL')
-    expect(await waitUntil(() => started.length === 2, 10_000)).toBe(true)
+    expect(await waitUntil(() => started.length === 2, 60_000)).toBe(true)
     expect(processStart(started[1].pid)).toBeDefined()
   })
 
@@ -69,10 +69,10 @@ describe('SupervisedProcess', () => {
     const code = `const { spawn } = require('node:child_process'); process.on('SIGTERM', () => {}); const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']); console.log(child.pid); setInterval(() => {}, 1000)`
     await make(code).start()
     const log = () => readFileSync(join(directory, 'sample.log'), 'utf8')
-    expect(await waitUntil(() => log().includes('\n'), 10_000)).toBe(true)
+    expect(await waitUntil(() => log().includes('\n'), 60_000)).toBe(true)
     const identity = { pid: Number(log()), startedAt: processStart(Number(log())) ?? '' }
     await service?.stop(200)
-    expect(await waitUntil(() => !isAlive(identity), 5_000)).toBe(true)
+    expect(await waitUntil(() => !isAlive(identity), 60_000)).toBe(true)
     expect(processStart(started[0].pid)).toBeUndefined()
   })
 })

@@ -246,12 +246,12 @@ describe('a hostile registry', () => {
     await expect(resolveAt(answerManifest(image.manifest), `a@${wrongDigest}`)).rejects.toMatchObject({ code: 'image-digest-mismatch' })
   })
 
-  it.each<[string, string, number]>([
-    ['seconds', '7', 7000],
-    ['a date', new Date(Date.now() + 3_600_000).toUTCString(), 3_600_000],
+  it.each<[string, () => string, number]>([
+    ['seconds', () => '7', 7000],
+    ['a date', () => new Date(Date.now() + 3_600_000).toUTCString(), 3_600_000],
   ])('that limits requests with Retry-After as %s', async (_form, header, expectedMs) => {
     const failure: unknown = await resolveAt((_request, response) => {
-      response.writeHead(429, { 'retry-after': header }).end()
+      response.writeHead(429, { 'retry-after': header() }).end()
     }).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'registry-rate-limited', isRetryable: true })
     const { retryAfterMs } = failure as { retryAfterMs: number }

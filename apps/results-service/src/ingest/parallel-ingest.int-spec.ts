@@ -67,7 +67,7 @@ describe('parallel ingests', () => {
           ? true
           : undefined,
       {
-        timeoutMs: 20_000,
+        timeoutMs: 90_000,
         what: 'the second report to wait for the first',
       },
     )

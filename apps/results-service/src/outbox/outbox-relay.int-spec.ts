@@ -170,7 +170,7 @@ describe('the outbox relay', () => {
           return false
         }
       },
-      { timeoutMs: 20_000 },
+      { timeoutMs: 90_000 },
     )
     await relayed(1)
     expect(await jobIds('scan-interactive')).toEqual([scanJobId(task.id, 1)])

@@ -161,7 +161,7 @@ describe('POST /scans:batch', () => {
     expect(await countTasks()).toBe(before + 10_000)
     await pollUntil(
       async () => (await app.query(`select 1 from outbox where cohort = 'fleet' and relayed_at is null limit 1`)).length === 0,
-      { timeoutMs: 25_000 },
+      { timeoutMs: 90_000 },
     )
     expect((await app.jobs('scan')).filter((job) => job.id !== undefined).length).toBeGreaterThanOrEqual(10_000)
   })

@@ -28,7 +28,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 `
 const Echo = z.object({ value: z.unknown().optional(), pid: z.number(), opened: z.number() })
-const limit = { timeoutMs: 20_000 }
+const limit = { timeoutMs: 100_000 }
 
 let client: EngineClient
 let restarts: EngineRestart[]

@@ -37,7 +37,7 @@ const vulnerability = {
 }
 const match = { vulnerability: 0, fix: { versions: ['2'], state: 'fixed' }, details: [{ type: 'exact-direct-match', matcher: 'm' }] }
 const options = {
-  limits: { timeoutMs: 20_000, memoryLimitBytes: 1e9, outputLimitBytes: 10_000 },
+  limits: { timeoutMs: 100_000, memoryLimitBytes: 1e9, outputLimitBytes: 10_000 },
   signal: new AbortController().signal,
 }
 

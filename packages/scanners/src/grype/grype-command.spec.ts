@@ -22,7 +22,7 @@ beforeEach(async () => {
     catalogue: fixtureCatalogue('npm'),
     databaseDirectory: join(directory, 'db'),
     workDirectory: directory,
-    limits: { timeoutMs: 20_000, memoryLimitBytes: 1e9, outputLimitBytes: 1e6 },
+    limits: { timeoutMs: 100_000, memoryLimitBytes: 1e9, outputLimitBytes: 1e6 },
     signal: new AbortController().signal,
   }
 })

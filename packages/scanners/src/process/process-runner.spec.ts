@@ -18,7 +18,7 @@ async function run(script: string, options: Partial<ToolRun> = {}) {
     args: [],
     workDirectory: directory,
     output: { limitBytes: 10_000 },
-    timeoutMs: 20_000,
+    timeoutMs: 100_000,
     ...options,
   })
 }
@@ -79,7 +79,7 @@ describe('a run of a tool', () => {
         args: [],
         workDirectory: directory,
         output: { limitBytes: 10 },
-        timeoutMs: 25_000,
+        timeoutMs: 110_000,
         memoryLimitBytes: 150 * 1024 * 1024,
       }),
     ).rejects.toMatchObject({ code: 'engine-out-of-memory' })
@@ -112,11 +112,11 @@ describe('a run of a tool', () => {
         expect(text).toMatch(/^\d+\n$/)
         return Number(text)
       },
-      { timeout: 20_000 },
+      { timeout: 90_000 },
     )
     abort.abort()
     expect(await settled).toMatchObject({ code: 'cancelled' })
-    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 20_000 })
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 90_000 })
   })
 
   it('keeps the end of a long error output, without terminal escapes', async () => {

@@ -17,10 +17,10 @@ export class PollTimeoutError extends Error {
 
 /**
  * Calls `check` until it yields something other than false, null or undefined, and resolves with it.
- * Rejects with `PollTimeoutError` when that does not happen in time (default 10 s), with the error of `check` when it throws.
+ * Rejects with `PollTimeoutError` when that does not happen in time (default 60 s), with the error of `check` when it throws.
  */
 export async function pollUntil<T>(check: () => Promise<T> | T, options: PollOptions = {}): Promise<Exclude<T, false | null | undefined>> {
-  const { intervalMs = 50, timeoutMs = 10_000, clock = systemClock, signal, what = 'the awaited state' } = options
+  const { intervalMs = 50, timeoutMs = 60_000, clock = systemClock, signal, what = 'the awaited state' } = options
   const deadlineMs = clock.nowMs() + timeoutMs
   for (;;) {
     signal?.throwIfAborted()

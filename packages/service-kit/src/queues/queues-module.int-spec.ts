@@ -123,7 +123,7 @@ describe('Redis', () => {
     await redis.kill()
     await pollUntil(async () => (await service.health.readiness()).status === 'not-ready', { what: 'unreadiness' })
     await redis.restart()
-    await pollUntil(async () => (await service.health.readiness()).status === 'ready', { what: 'readiness', timeoutMs: 20_000 })
+    await pollUntil(async () => (await service.health.readiness()).status === 'ready', { what: 'readiness', timeoutMs: 90_000 })
     expect(lines.map((line) => line.message)).toEqual(expect.arrayContaining(['redis lost', 'redis regained', 'queue disconnected']))
   })
 })

@@ -30,7 +30,7 @@ describe('a queue behind a Sentinel', () => {
 
     const former = await redis.masterPort()
     await redis.killMaster()
-    await pollUntil(async () => ((await redis.masterPort()) === former ? undefined : true), { timeoutMs: 30_000 })
+    await pollUntil(async () => ((await redis.masterPort()) === former ? undefined : true), { timeoutMs: 90_000 })
 
     // What a caller does, and the outbox does by itself: try again until Redis is back.
     await pollUntil(
@@ -39,9 +39,9 @@ describe('a queue behind a Sentinel', () => {
           () => true,
           () => undefined,
         ),
-      { timeoutMs: 30_000 },
+      { timeoutMs: 90_000 },
     )
-    await pollUntil(() => (seen().includes('after') ? true : undefined), { timeoutMs: 30_000 })
+    await pollUntil(() => (seen().includes('after') ? true : undefined), { timeoutMs: 90_000 })
     expect(seen()).toEqual(['before', 'after'])
   }, 90_000)
 })
