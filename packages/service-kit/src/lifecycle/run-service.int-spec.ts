@@ -70,7 +70,7 @@ describe('the life of a service', () => {
   })
 
   it('refuses readiness while it delays its end', async () => {
-    const running = start([...keys, '--log-format', 'json', '--shutdown-delay', '10m', '--shutdown-grace=20m'])
+    const running = start([...keys, '--log-format', 'json', '--shutdown-delay', '5m'])
     const { address } = await line(running, 'service listening')
     running.child.kill('SIGTERM')
     await line(running, 'service draining')
