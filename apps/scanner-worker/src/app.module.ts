@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common'
 import { QueuesModule } from '@pharos/service-kit'
 import type { WorkerConfiguration } from './configuration.js'
 import { EnginesModule } from './engines/engines.module.js'
+import { EnrichmentsModule } from './enrichments/enrichments.module.js'
 import { WorkerMetricsModule } from './metrics/metrics.module.js'
 import { RematchesModule } from './rematches/rematches.module.js'
 import { ResultsModule } from './results/results.module.js'
@@ -26,6 +27,7 @@ export class AppModule {
         WorkersModule,
         ScansModule,
         RematchesModule,
+        EnrichmentsModule,
       ],
     }
   }

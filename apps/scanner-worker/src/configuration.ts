@@ -150,11 +150,12 @@ export const configurationDefinition = defineConfiguration('scanner-worker', 'Re
       default: '',
       description: 'Addresses, each with its path, below which scripts may send requests; none by default: no network.',
     },
-    httpAllowInternal: {
+    allowInternal: {
       schema: boolean(),
-      flag: '--enricher-http-allow-internal',
+      flag: '--enricher-allow-internal',
       default: 'false',
-      description: 'Whether those addresses may be loopback, link-local or private ones.',
+      description:
+        'Whether the addresses that scripts ask, and those of git repositories with enrichers, may be loopback, link-local or private ones.',
     },
     pollMs: {
       schema: durationMs({ minMs: 50, maxMs: 300_000 }),

@@ -12,6 +12,7 @@ import {
   type ResolveDecision,
   type ScanReport,
 } from '@pharos/contracts'
+import { FakeEnrichments } from './fake-enrichments.js'
 import { reportOfLines } from './reported-lines.js'
 
 /** One call of the worker. */
@@ -25,6 +26,7 @@ export interface ResultsCall {
 /** Results-service, as far as a worker sees it: answers what the test has set and keeps what it was told. */
 export class FakeResults {
   readonly calls: ResultsCall[] = []
+  readonly enrichments = new FakeEnrichments()
   readonly claims = new Map<string, ClaimedAttempt>()
   /** What every generation's archive is. */
   archive = Buffer.concat([Buffer.from([0x1f, 0x8b, 8]), Buffer.from('a database')])
@@ -91,6 +93,7 @@ export class FakeResults {
     const json = (value: unknown): void => {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
     }
+    if (this.enrichments.answer(request, response, bytes)) return
     if (path === '/healthz' || path === '/internal/v1/workers/heartbeat') return json({})
     if (path === '/internal/v1/attempts/claim') {
       const claim = ClaimAttempt.parse(JSON.parse(bytes.toString()))

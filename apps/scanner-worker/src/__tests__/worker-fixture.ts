@@ -24,6 +24,8 @@ export interface WorkerSetting {
   readonly grace?: string
   /** Folder of the tools: the fake ones by default. */
   readonly home?: string
+  /** Flags beside the fixture's own. */
+  readonly more?: readonly string[]
 }
 
 /** A worker between a real Redis, a registry and a results-service that the test answers for. */
@@ -51,7 +53,7 @@ export class WorkerFixture {
   }
 
   /** The flags that a worker of this fixture is started with. */
-  flags({ slots = 2, grace = '6s', home = this.home }: WorkerSetting = {}): string[] {
+  flags({ slots = 2, grace = '6s', home = this.home, more = [] }: WorkerSetting = {}): string[] {
     return [
       '--redis-url',
       this.redis.url,
@@ -69,6 +71,7 @@ export class WorkerFixture {
       String(slots),
       '--shutdown-grace',
       grace,
+      ...more,
     ]
   }
 

@@ -1,3 +1,4 @@
+import type { ScriptFailure } from '@pharos/contracts'
 import { FakeClock } from '@pharos/service-kit'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { EnricherBreaker } from './enricher-breaker.js'
@@ -9,8 +10,12 @@ beforeEach(() => {
   breaker = new EnricherBreaker(clock)
 })
 
-function end(errorKind: string | null, times = 1): void {
-  for (let round = 0; round < times; round += 1) breaker.record({ enricher: 'loop', errorKind })
+type Kind = ScriptFailure['kind']
+
+const failure = (kind: Kind): ScriptFailure => ({ kind, engine: 'starlark', script: 'loop/loop.star', message: 'It ended badly.' })
+
+function end(kind: Kind | null, times = 1): void {
+  for (let round = 0; round < times; round += 1) breaker.record({ enricher: 'loop', error: kind === null ? null : failure(kind) })
 }
 
 const restMs = (): number | null => {
@@ -19,14 +24,14 @@ const restMs = (): number | null => {
 }
 
 describe('an enricher that ends in a costly way', () => {
-  it.each(['timeout', 'memory', 'stack', 'steps', 'crash'])('three times in a row by %s rests for a minute', (kind) => {
+  it.each<Kind>(['timeout', 'memory', 'stack', 'steps', 'crash'])('three times in a row by %s rests for a minute', (kind) => {
     end(kind, 2)
     expect(restMs()).toBeNull()
     end(kind)
-    expect(breaker.restOf('loop')).toEqual({ errorKind: kind, until: new Date(clock.nowMs() + 60_000) })
+    expect(breaker.restOf('loop')).toEqual({ error: failure(kind), until: new Date(clock.nowMs() + 60_000) })
   })
 
-  it.each([[null], ['runtime'], ['output'], ['network']])('and then ends with %s begins anew', (kind) => {
+  it.each<[Kind | null]>([[null], ['runtime'], ['output'], ['network']])('and then ends with %s begins anew', (kind) => {
     end('timeout', 2)
     end(kind)
     end('timeout', 2)

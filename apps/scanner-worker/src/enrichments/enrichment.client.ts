@@ -37,6 +37,15 @@ export interface ClaimedWork {
   readonly subjects: AsyncGenerator<ClaimedSubject, void, undefined>
 }
 
+/** Text of `EnrichmentResults`. */
+export interface ResultsText {
+  readonly text: string
+}
+
+export function resultsText(results: EnrichmentResults): ResultsText {
+  return { text: JSON.stringify(results) }
+}
+
 const payloadLimitBytes = 256 * 1024 ** 2
 
 /** Work with enrichers at results-service, as a worker takes part in it. */
@@ -65,8 +74,8 @@ export class EnrichmentClient {
   }
 
   /** @throws PharosError `attempt-superseded` when the chunk is another's by now */
-  async deliver(key: EnrichmentKey, results: EnrichmentResults, signal?: AbortSignal): Promise<EnrichmentAnswer> {
-    const body = await compressedBody(JSON.stringify(results))
+  async deliver(key: EnrichmentKey, results: ResultsText, signal?: AbortSignal): Promise<EnrichmentAnswer> {
+    const body = await compressedBody(results.text)
     const { headers, ...rest } = call(key, 'deliver')
     return this.client.request({
       ...rest,
