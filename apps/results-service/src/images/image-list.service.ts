@@ -53,7 +53,7 @@ export class ImageListService {
   private async prepare(ast: FilterNode | null, { search }: ListImagesQuery, scope: VisibleRepositories): Promise<ImageListQuery> {
     const parameters = SqlParameters.ofScope(scope)
     const { condition } = await this.compiler.compile(ast, 'images', parameters, scope)
-    return { parameters, condition, search: search === undefined ? null : likeOfSearch(search) }
+    return { parameters, condition, search: search === undefined ? null : await this.images.search(likeOfSearch(search), scope) }
   }
 }
 

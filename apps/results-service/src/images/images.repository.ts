@@ -64,8 +64,8 @@ export interface ImageListQuery {
   readonly parameters: SqlParameters
   /** Of a row of `image`. */
   readonly condition: SqlCondition
-  /** LIKE patterns over names; null for all. */
-  readonly search: readonly string[] | null
+  /** null for all. */
+  readonly search: ImageSearch | null
 }
 
 const orders = {
@@ -101,14 +101,23 @@ const currentReferences = `coalesce((select json_agg(x.name) from (
 /** Containers that run the image now, of the workloads in the scope. */
 const currentWorkloads = `(select count(*)::int from workload w where w.image_id = i.id and w.until is null and ($1::text[] is null or w.repository like any ($1::text[])))`
 
-function searchCondition(search: string): string {
-  return `(i.digest like any (${search}) or exists (select from image_reference s where s.image_id = i.id
-  and ($1::text[] is null or s.repository like any ($1::text[]))
-  and (s.repository like any (${search}) or s.until is null and s.repository || ':' || s.tag like any (${search}))))`
+/** What is known of a name that images are searched by: the few images that have it, or its LIKE patterns when they are many. */
+export type ImageSearch = { readonly ids: readonly string[] } | { readonly patterns: readonly string[] }
+
+/** Images of a search that are looked up before the list is read; where there are more, each in the order of the list is asked. */
+const fewImages = 2000
+
+const isInScope = `($1::text[] is null or s.repository like any ($1::text[]))`
+
+function searchCondition(search: ImageSearch, parameters: SqlParameters): string {
+  if ('ids' in search) return `i.id = any (${parameters.add(plainArray(search.ids), 'int8[]')})`
+  const patterns = parameters.add(search.patterns, 'text[]')
+  return `(i.digest like any (${patterns}) or exists (select from image_reference s where s.image_id = i.id and ${isInScope}
+    and (s.repository like any (${patterns}) or s.until is null and s.repository || ':' || s.tag like any (${patterns}))))`
 }
 
 function listCondition({ parameters, condition, search }: ImageListQuery): string {
-  const found = search === null ? 'true' : searchCondition(parameters.add(search, 'text[]'))
+  const found = search === null ? 'true' : searchCondition(search, parameters)
   return `${visible('i.id', 1)} and ${condition('i')} and ${found}`
 }
 
@@ -116,6 +125,24 @@ function listCondition({ parameters, condition, search }: ImageListQuery): strin
 @Injectable()
 export class ImagesRepository {
   constructor(private readonly database: Database) {}
+
+  /**
+   * Looks up the images that a name leads to, which indexes of its parts do. A digest holds no other characters than these, and
+   * has no such index.
+   */
+  async search(patterns: readonly string[], scope: VisibleRepositories): Promise<ImageSearch> {
+    const named = [
+      `select s.image_id from image_reference s where s.repository like any ($2) and ${isInScope}`,
+      `select s.image_id from image_reference s where s.until is null and s.repository || ':' || s.tag like any ($2) and ${isInScope}`,
+      ...(patterns.some((pattern) => /^[%sha0-9a-f:]*$/.test(pattern)) ? ['select d.id from image d where d.digest like any ($2)'] : []),
+    ]
+    const found = await rows<{ image_id: string }>(
+      this.database.runner,
+      `select distinct image_id from (${named.join(' union all ')}) x limit ${fewImages + 1}`,
+      [scope, patterns],
+    )
+    return found.length > fewImages ? { patterns } : { ids: found.map((row) => row.image_id) }
+  }
 
   /** In the order of the list, or against it when the position is backward. */
   async list(query: ImageListQuery, sort: ListImagesQuery['sort'], position: WalkPosition | null, limit: number): Promise<ImageRow[]> {

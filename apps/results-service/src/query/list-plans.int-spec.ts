@@ -101,6 +101,7 @@ const lists: Readonly<Record<string, () => Promise<unknown>>> = {
   'findings-of-an-image': () => queries.findings.list(digest, ListFindingsQuery.parse({ sort: 'package' }), everything),
   'images-by-last-scan': () => queries.images.list(ListImagesQuery.parse({}), everything),
   'images-by-risk-in-scope': () => queries.images.list(ListImagesQuery.parse({ sort: '-risk' }), team),
+  'images-by-a-part-of-a-name': () => queries.images.list(ListImagesQuery.parse({ search: 'app-31' }), everything),
   'images-with-a-package-version': () =>
     queries.images.list(ListImagesQuery.parse({ filter: 'package.name = package-70 and package.version < 1.3' }), everything),
   'images-with-a-vulnerability': () => queries.images.list(ListImagesQuery.parse({ filter: 'vulnerability = CVE-2007-7' }), everything),
@@ -109,6 +110,7 @@ const lists: Readonly<Record<string, () => Promise<unknown>>> = {
   'images-of-a-vulnerability': () => queries.vulnerableImages.list('CVE-2007-7', FilteredPageQuery.parse({}), everything),
   'packages-by-name': () => queries.packages.list(QueryPackages.parse({}), everything),
   'packages-of-a-name': () => queries.packages.list(QueryPackages.parse({ filter: 'package.name ~ "package-7*"' }), everything),
+  'packages-by-a-part-of-a-name': () => queries.packages.list(QueryPackages.parse({ filter: 'package.name ~ "*age-7*"' }), everything),
   'packages-in-scope': () => queries.packages.list(QueryPackages.parse({ filter: 'severity = critical' }), team),
   'workloads-by-name': () => queries.workloads.list(QueryWorkloads.parse({}), everything),
   'workloads-with-a-vulnerability': () =>

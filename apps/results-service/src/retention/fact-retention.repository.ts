@@ -3,13 +3,17 @@ import { affected, oneRow, rows, type SqlRunner } from '../database/sql.js'
 import { Database, type Transaction } from '../database/transaction.js'
 import { plainArray } from '../ingest/array-parameter.js'
 
+/** SQL condition: no image has or had the package. Each part has an index of its own. */
+const inNoImage =
+  'not exists (select from image_package o where o.package_id = p.id and o.is_present) and not exists (select from image_package o where o.package_id = p.id and not o.is_present)'
+
 /** Names of facts that retention removes, as in its counts. */
 export type Fact = 'packages' | 'vulnerabilities' | 'matches'
 
 const candidates: Readonly<Record<Fact, string>> = {
   // In no image, not even as something that was in one. Findings and history are read whole: no index leads from a package to them.
   packages: `select p.id from package p
-    where not exists (select from image_package o where o.package_id = p.id)
+    where ${inNoImage}
       and not exists (select from finding f where f.package_id = p.id)
       and not exists (select from image_package_event e where e.package_id = p.id)
       and not exists (select from image_package_event e where e.before_package_id = p.id)`,
@@ -41,11 +45,9 @@ export class FactRetentionRepository {
 
   /** Removes packages that are still in no image, with all that was found in them. Returns how many. */
   async removePackages(tx: Transaction, ids: readonly number[]): Promise<number> {
-    const found = await rows<{ id: string }>(
-      tx,
-      'delete from package p where p.id = any ($1::int8[]) and not exists (select from image_package o where o.package_id = p.id) returning p.id',
-      [plainArray(ids)],
-    )
+    const found = await rows<{ id: string }>(tx, `delete from package p where p.id = any ($1::int8[]) and ${inNoImage} returning p.id`, [
+      plainArray(ids),
+    ])
     // TypeORM answers a DELETE with its rows and their number; `rows` gives the rows.
     const removed = plainArray(found.map(({ id }) => id))
     await tx.query('delete from package_input where package_id = any ($1::int8[])', [removed])
