@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 /** The test configuration of every package: sources of other packages are used as they stand, without a build. */
@@ -11,6 +12,7 @@ export function pharosTests(overrides: ViteUserConfig['test'] = {}): ViteUserCon
     test: {
       include: ['src/**/*.spec.ts', 'src/**/*.int-spec.ts'],
       exclude: ['dist/**', 'node_modules/**'],
+      setupFiles: [fileURLToPath(new URL('packages/test-kit/plain/property-seed.mjs', import.meta.url))],
       // They end a test that hangs; no test says by them how fast something is, so that a busy machine fails none.
       testTimeout: 120_000,
       hookTimeout: 300_000,
