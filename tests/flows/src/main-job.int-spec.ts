@@ -1,9 +1,10 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { ImageDetail, ScanResult } from '@pharos/contracts'
-import { repositoryDirectory, type SampleImageName, sampleImageNames, type TestRegistry } from '@pharos/test-kit'
+import { type SampleImageName, sampleImageNames, type TestRegistry } from '@pharos/test-kit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { commandPath, pharosCommand } from './harness/pharos-command.js'
 import { hasScanners, importSampleDatabase, type PharosStack, startPharos } from './harness/pharos-stack.js'
 import { openSampleSite } from './harness/sample-site.js'
 import { packageKey, ScannerCommands, storedFindingKeys } from './harness/scanner-commands.js'
@@ -85,11 +86,11 @@ describe.skipIf(!hasScanners)('the main job', () => {
     ['2 for a wrong command line', (): string[] => ['scan'], 2],
     ['6 when the result does not come in time', (): string[] => ['scan', referenceOf('debian'), '--force', '--timeout', '1ms'], 6],
   ])('the command exits %s', async (_sentence, argumentsOf, exitCode) => {
-    expect(await pharosCommand(argumentsOf())).toMatchObject({ exitCode })
+    expect(await pharosCommand(pharos.api, argumentsOf())).toMatchObject({ exitCode })
   })
 
   it('the command prints what it found as JSON', async () => {
-    const { stdout } = await pharosCommand(['scan', referenceOf('npm'), '--output', 'json'])
+    const { stdout } = await pharosCommand(pharos.api, ['scan', referenceOf('npm'), '--output', 'json'])
     const { image, topFindings } = ScanResult.parse(JSON.parse(stdout))
     expect(image.digest).toBe(digestOf('npm'))
     expect(topFindings.map(({ vulnerability }) => vulnerability.id)).toContain('CVE-2021-23337')
@@ -103,8 +104,6 @@ describe.skipIf(!hasScanners)('the main job', () => {
   })
 })
 
-const commandPath = join(repositoryDirectory, 'apps/cli/dist/main.js')
-
 interface Sboms {
   artifacts?: { name: string }[]
   components?: { name: string }[]
@@ -117,13 +116,4 @@ function referenceOf(name: SampleImageName): string {
 
 function digestOf(name: SampleImageName): string {
   return digests.get(name) ?? `no digest of ${name}`
-}
-
-function pharosCommand(args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const env = { PATH: process.env.PATH, PHAROS_SERVER: pharos.api.address, PHAROS_TOKEN: pharos.api.token }
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [commandPath, ...args], { env, maxBuffer: 1e8 }, (_error, stdout, stderr) => {
-      resolve({ exitCode: child.exitCode ?? -1, stdout, stderr })
-    })
-  })
 }

@@ -33,7 +33,7 @@ export interface StackOptions {
 /** Short times, so that flows wait for the rule and not for the clock. */
 const quickEnvironment: Record<ServiceName, Record<string, string>> = {
   'results-service': { PHAROS_SWEEP_INTERVAL: '200ms' },
-  'scanner-worker': { PHAROS_HEARTBEAT_INTERVAL: '1s', PHAROS_SLOTS: '2', PHAROS_REMATCH_POLL: '200ms' },
+  'scanner-worker': { PHAROS_HEARTBEAT_INTERVAL: '1s', PHAROS_SLOTS: '2', PHAROS_REMATCH_POLL: '200ms', PHAROS_ENRICHMENT_POLL: '1s' },
   scheduler: { PHAROS_CLAIM_INTERVAL: '300ms', PHAROS_DATABASE_UPDATES: 'false' },
   'api-gateway': {},
 }
