@@ -7,6 +7,7 @@ import { ChangesModule } from './changes/changes.module.js'
 import type { ResultsConfiguration } from './configuration.js'
 import { DatabaseModule } from './database/database.module.js'
 import { DecisionsModule } from './decisions/decisions.module.js'
+import { EnrichmentModule } from './enrichment/enrichment.module.js'
 import { EventsModule } from './events/events.module.js'
 import { ExpiryModule } from './expiry/expiry.module.js'
 import { ExportsModule } from './exports/exports.module.js'
@@ -50,6 +51,7 @@ export class AppModule {
         AttemptsModule,
         QueuesModule,
         RematchesModule,
+        EnrichmentModule,
         SchedulesModule,
         AccessModule,
         SystemModule,

@@ -165,6 +165,32 @@ export const configurationDefinition = defineConfiguration('results-service', 'T
         'An EPSS that goes over or falls under this probability in a new database is an event of its findings; other moves are not.',
     },
   },
+  enrichment: {
+    chunkSubjects: {
+      schema: integer({ min: 1, max: 1000 }),
+      flag: '--enrichment-chunk-subjects',
+      default: '16',
+      description: 'Images and workloads whose enrichers a worker is given at once.',
+    },
+    chunkFacts: {
+      schema: integer({ min: 1, max: 1_000_000 }),
+      flag: '--enrichment-chunk-facts',
+      default: '20000',
+      description: 'Packages and findings of these together; a larger image comes alone.',
+    },
+    leaseMs: {
+      schema: durationMs({ minMs: 1000, maxMs: hourMs }),
+      flag: '--enrichment-lease',
+      default: '60s',
+      description: 'Time after which a worker that says nothing has lost its part of an enrichment.',
+    },
+    keptSets: {
+      schema: integer({ min: 1, max: 1000 }),
+      flag: '--enricher-sets',
+      default: '20',
+      description: 'Sets of enrichers that are kept beside the active one; the oldest go.',
+    },
+  },
   retention: {
     imageAgeMs: {
       schema: durationMs(),

@@ -7,6 +7,7 @@ import { Redis } from 'ioredis'
 @Injectable()
 export class EventBroadcast {
   private isEventWakePending = false
+  private isEnrichmentWakePending = false
   private pendingTasks: TaskChanged[] = []
 
   constructor(
@@ -21,6 +22,16 @@ export class EventBroadcast {
     setImmediate(() => {
       this.isEventWakePending = false
       this.settle(this.redis.publish(redisChannels.events, ''))
+    })
+  }
+
+  /** Wakes the workers that run enrichers; calls of one turn of the event loop become one message. */
+  enrichmentDue(): void {
+    if (this.isEnrichmentWakePending) return
+    this.isEnrichmentWakePending = true
+    setImmediate(() => {
+      this.isEnrichmentWakePending = false
+      this.settle(this.redis.publish(redisChannels.enrichments, ''))
     })
   }
 

@@ -9,7 +9,9 @@ import { PostgresSbomStorageStrategy } from '../catalogues/postgres-sbom-storage
 import { SBOM_STORAGE } from '../catalogues/sbom-storage-strategy.js'
 import { ContextStore } from '../contexts/context-store.js'
 import { ContextsController } from '../contexts/contexts.controller.js'
+import { ContextsRepository } from '../contexts/contexts.repository.js'
 import { ContextsService } from '../contexts/contexts.service.js'
+import { LabelStore } from '../enrichment/label-store.js'
 import { FindingStore } from '../findings/finding-store.js'
 import { FindingFacetsController } from '../findings/finding-facets.controller.js'
 import { FindingFacetsRepository } from '../findings/finding-facets.repository.js'
@@ -75,6 +77,7 @@ const stores = [
   ImageStore,
   IssueStore,
   KnownFacts,
+  LabelStore,
   MatchStore,
   PackageStore,
   ReportImageStore,
@@ -88,6 +91,7 @@ const stores = [
 const reads = [
   BaseImagesRepository,
   BaseImagesService,
+  ContextsRepository,
   ContextsService,
   FindingFacetsRepository,
   FindingFacetsService,

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { Controller, Headers, HttpCode, Post } from '@nestjs/common'
-import { ClaimRematchChunk, RematchChunkFailure, rematchTokenHeader, Uuid } from '@pharos/contracts'
+import { ClaimRematchChunk, RematchChunkFailure, RematchChunkResults, rematchTokenHeader, Uuid } from '@pharos/contracts'
 import { ForServices, RawBody, StreamBody, ValidBody, ValidParams } from '@pharos/service-kit'
 import { z } from 'zod'
-import { readChunkResults } from './chunk-results-reader.js'
+import { readGzipResults } from '../attempts/gzip-results.js'
 import { RematchWorkService } from './rematch-work.service.js'
 
 const ChunkParams = z.object({ id: Uuid, number: z.coerce.number().int().min(1) })
@@ -38,7 +38,10 @@ export class RematchChunksController {
     @Headers(rematchTokenHeader) token = '',
     @StreamBody({ limitBytes: resultsLimitBytes }) body: Readable,
   ) {
-    return this.work.deliver({ rematchId: id, number, token }, await readChunkResults(await buffer(body)))
+    return this.work.deliver(
+      { rematchId: id, number, token },
+      await readGzipResults(await buffer(body), RematchChunkResults, 'the re-match'),
+    )
   }
 
   @Post(':id/chunks/:number/fail')

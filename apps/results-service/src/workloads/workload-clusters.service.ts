@@ -4,6 +4,7 @@ import { type Clock, InjectClock } from '@pharos/service-kit'
 import { visibleRepositories } from '../access/repository-scope.js'
 import { AuditLog } from '../audit/audit-log.js'
 import { Database } from '../database/transaction.js'
+import { clusterChanged } from '../enrichment/due-subjects.js'
 import { EventLog } from '../events/event-log.js'
 import { originalText } from '../inventory/stored-text.js'
 import { RepeatingWork } from '../upkeep/repeating-work.js'
@@ -53,6 +54,7 @@ export class WorkloadClustersService implements OnApplicationBootstrap {
       const gone = await this.store.remove(tx, cluster, this.clock.now())
       if (gone === null) throw new PharosError('not-found', 'This cluster has never sent a snapshot, or was removed.')
       await this.audit.record(tx, principal, { action: 'workload-cluster.remove', subject: cluster, detail: { gone } })
+      await clusterChanged(tx, cluster)
       if (gone > 0) await this.events.append(tx, [{ type: 'workloads.changed', cluster, appeared: 0, gone }])
     })
   }

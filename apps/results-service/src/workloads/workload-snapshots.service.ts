@@ -9,6 +9,7 @@ import {
 } from '@pharos/contracts'
 import { type Clock, InjectClock } from '@pharos/service-kit'
 import { Database, type Transaction } from '../database/transaction.js'
+import { clusterChanged } from '../enrichment/due-subjects.js'
 import { EventLog } from '../events/event-log.js'
 import { originalText } from '../inventory/stored-text.js'
 import { type IncomingSnapshot, type ReadSnapshot, readSnapshot } from './snapshot-reader.js'
@@ -87,6 +88,7 @@ export class WorkloadSnapshotsService {
     )
     if (change.appeared > 0 || change.gone > 0)
       await this.events.append(tx, [{ type: 'workloads.changed', cluster, appeared: change.appeared, gone: change.gone }])
+    if (change.appeared > 0 || change.gone > 0 || change.changed > 0) await clusterChanged(tx, cluster)
     const unknown = await this.store.unknownImages(tx, cluster)
     const submitted =
       query.submit === 'true' ? await this.submission.submit(tx, cluster, unknown, rows, principal) : new Set<UnknownImageRow>()

@@ -18,6 +18,7 @@ import { OrderDecisions1790000000260 } from './1790000000260-order-decisions.js'
 import { TrackUseOfImages1790000000280 } from './1790000000280-track-use-of-images.js'
 import { CreateBaseImages1790000000281 } from './1790000000281-create-base-images.js'
 import { PartitionTimeTables1790000000290 } from './1790000000290-partition-time-tables.js'
+import { CreateEnrichment1790000000300 } from './1790000000300-create-enrichment.js'
 import { ServeSearches1790000000330 } from './1790000000330-serve-searches.js'
 
 /** Every migration, in the order in which they run. */
@@ -41,5 +42,6 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   TrackUseOfImages1790000000280,
   CreateBaseImages1790000000281,
   PartitionTimeTables1790000000290,
+  CreateEnrichment1790000000300,
   ServeSearches1790000000330,
 ]

@@ -3,7 +3,9 @@ import { AuditLog } from '../../audit/audit-log.js'
 import { CatalogueStore } from '../../catalogues/catalogue-store.js'
 import { PostgresSbomStorageStrategy } from '../../catalogues/postgres-sbom-storage-strategy.js'
 import { ContextStore } from '../../contexts/context-store.js'
+import { ContextsRepository } from '../../contexts/contexts.repository.js'
 import { ContextsService } from '../../contexts/contexts.service.js'
+import { LabelStore } from '../../enrichment/label-store.js'
 import { EventLog } from '../../events/event-log.js'
 import { FindingFacetsRepository } from '../../findings/finding-facets.repository.js'
 import { FindingFacetsService } from '../../findings/finding-facets.service.js'
@@ -53,7 +55,7 @@ export async function createReads() {
   const view = new ImageView(locator, imagesRepository, catalogues, verdicts, database)
   const compiler = new FilterCompiler(new FilterSets(database, inventory.clock), database, configuration, inventory.clock)
   const findingsRepository = new FindingsRepository(database)
-  const contextStore = new ContextStore(database)
+  const contextStore = new ContextStore(new LabelStore(), { enrichmentDue: () => undefined } as never)
   const generationStore = createGenerationStores(database, events, inventory.clock).generations
   return {
     inventory,
@@ -71,7 +73,7 @@ export async function createReads() {
     vulnerableImages: new VulnerabilityImagesService(new VulnerabilitiesRepository(database), compiler),
     packages: new PackagesService(new PackagesRepository(database), locator),
     vulnerabilities: new VulnerabilitiesService(new VulnerabilitiesRepository(database)),
-    contexts: new ContextsService(contextStore, locator),
+    contexts: new ContextsService(new ContextsRepository(database), locator),
     sboms: new ImageSbomsService(catalogues, view, database),
     generations: new GenerationsService(new GenerationsRepository(database), generationStore, audit, database),
     eventBodies: async () =>
