@@ -57,14 +57,26 @@ async function build(pnpmDirectory) {
   if (!existsSync(turbo)) throw new Error('turbo is missing from node_modules; remove node_modules and start again')
   await step('Services built', () =>
     // The apps and what they need; tests and benchmarks run from their sources or build for themselves.
-    mustRun(turbo, ['run', 'build', '--filter=./apps/*', '--output-logs=errors-only', '--ui=stream', '--no-update-notifier'], {
-      environment: {
-        // turbo starts each build through the package manager that it finds on PATH.
-        PATH: `${pnpmDirectory}${delimiter}${process.env.PATH}`,
-        TURBO_TELEMETRY_DISABLED: '1',
-        DO_NOT_TRACK: '1',
+    mustRun(
+      turbo,
+      [
+        'run',
+        'build',
+        '--filter=./apps/*',
+        '--filter=starlark-js-bridge',
+        '--output-logs=errors-only',
+        '--ui=stream',
+        '--no-update-notifier',
+      ],
+      {
+        environment: {
+          // turbo starts each build through the package manager that it finds on PATH.
+          PATH: `${pnpmDirectory}${delimiter}${process.env.PATH}`,
+          TURBO_TELEMETRY_DISABLED: '1',
+          DO_NOT_TRACK: '1',
+        },
       },
-    }),
+    ),
   )
 }
 
