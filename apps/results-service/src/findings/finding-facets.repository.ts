@@ -14,29 +14,49 @@ export interface FacetRow {
 }
 
 /** Findings that facets are counted over: more would take longer than somebody waits. */
-export const facetLimit = 20_000
+export const facetLimit = 10_000
 
 /** References and workloads of an image are those that the caller may see; `$1` is the scope. */
 const inScope = (alias: string) => `($1::text[] is null or ${alias}.repository like any ($1::text[]))`
-const ofWorkload = (column: string) =>
-  `select f.id, w.${column} as value from work f join workload w on w.image_id = f.image_id where w.until is null and w.${column} is not null and ${inScope('w')} group by 1, 2`
 
-/** The value of each counted finding; an image may have several of a field, and its finding counts once for each. */
+/** Columns of a finding that values are told by: thousands of rows are kept for the counts. */
+const counted = [
+  'id',
+  'image_id',
+  'package_id',
+  'vulnerability_id',
+  'engine',
+  'severity',
+  'fix_state',
+  'is_kev',
+  'is_open',
+  'is_suppressed',
+]
+
+/** The findings by what a value is told by, so that each is looked up once and not for each finding (alias x). */
+const by = (column: string) => `(select f.${column} as key, count(*) as count from work f group by 1) x`
+const ofFinding = (value: string, column: string) => `select ${value} as value, x.count from ${by(column)}`
+const ofPackage = (column: string) => `select p.${column} as value, x.count from ${by('package_id')} join package p on p.id = x.key`
+const ofVulnerability = (value: string) =>
+  `select ${value} as value, x.count from ${by('vulnerability_id')} join vulnerability v on v.id = x.key join vulnerability_group g on g.id = v.group_id`
+const ofWorkload = (column: string) =>
+  `select w.value, x.count from ${by('image_id')} join lateral (select distinct w.${column} as value from workload w where w.image_id = x.key and w.until is null and w.${column} is not null and ${inScope('w')}) w on true`
+
+/** Values with how many of the counted findings have them; an image may have several of a field, and its findings count once for each. */
 const values: Readonly<Record<FacetField, string>> = {
-  severity: 'select f.id, f.severity::text as value from work f',
-  fix: 'select f.id, f.fix_state::text as value from work f',
-  engine: 'select f.id, f.engine::text as value from work f',
-  kev: 'select f.id, f.is_kev::text as value from work f',
-  state: `select f.id, case when f.is_open then 'open' else 'gone' end as value from work f`,
-  suppressed: 'select f.id, f.is_suppressed::text as value from work f',
-  status: `select f.id, coalesce(d.status, 'new') as value from work f left join finding_decision d on d.finding_id = f.id`,
-  'package.name': 'select f.id, p.name as value from work f join package p on p.id = f.package_id',
-  'package.type': 'select f.id, p.type as value from work f join package p on p.id = f.package_id',
-  vulnerability:
-    'select f.id, g.canonical_id as value from work f join vulnerability v on v.id = f.vulnerability_id join vulnerability_group g on g.id = v.group_id',
-  source: 'select f.id, v.namespace as value from work f join vulnerability v on v.id = f.vulnerability_id',
-  platform: 'select f.id, i.platform as value from work f join image i on i.id = f.image_id',
-  repository: `select f.id, r.repository as value from work f join image_reference r on r.image_id = f.image_id where r.until is null and ${inScope('r')} group by 1, 2`,
+  severity: ofFinding('x.key::text', 'severity'),
+  fix: ofFinding('x.key::text', 'fix_state'),
+  engine: ofFinding('x.key::text', 'engine'),
+  kev: ofFinding('x.key::text', 'is_kev'),
+  state: ofFinding(`case when x.key then 'open' else 'gone' end`, 'is_open'),
+  suppressed: ofFinding('x.key::text', 'is_suppressed'),
+  status: `select coalesce(d.status, 'new') as value, count(*) as count from work f left join finding_decision d on d.finding_id = f.id group by 1`,
+  'package.name': ofPackage('name'),
+  'package.type': ofPackage('type'),
+  vulnerability: ofVulnerability('g.canonical_id'),
+  source: ofVulnerability('v.namespace'),
+  platform: `select i.platform as value, x.count from ${by('image_id')} join image i on i.id = x.key`,
+  repository: `select r.value, x.count from ${by('image_id')} join lateral (select distinct r.repository as value from image_reference r where r.image_id = x.key and r.until is null and ${inScope('r')}) r on true`,
   cluster: ofWorkload('cluster'),
   namespace: ofWorkload('namespace'),
   owner: ofWorkload('owner'),
@@ -69,12 +89,12 @@ export class FindingFacetsRepository {
   async count(selection: FindingSelection, fields: readonly FacetField[], limit: number): Promise<{ counted: number; facets: FacetRow[] }> {
     const counts = fields.map(
       (field) =>
-        `(select '${field}' as field, x.value, count(*) as count from (${values[field]}) x group by x.value order by count(*) desc, x.value limit ${limit})`,
+        `(select '${field}' as field, x.value, sum(x.count)::int8 as count from (${values[field]}) x group by x.value order by sum(x.count) desc, x.value limit ${limit})`,
     )
     const found = await rows<FacetRow & { field: FacetField | '' }>(
       this.database.runner,
       ...selection.parameters.bind(
-        `with work as materialized (select f.* from ${selection.selected} limit ${facetLimit + 1})
+        `with work as materialized (select ${counted.map((column) => `f.${column}`).join(', ')} from ${selection.selected} limit ${facetLimit + 1})
          ${[...counts, `select '' as field, '' as value, count(*) from work`].join(' union all ')}`,
       ),
     )

@@ -58,12 +58,8 @@ export class FindingsService {
   private async page(ast: FilterNode | null, query: ListRequest, caller: Caller, image?: LocatedImage): Promise<FindingPage> {
     const list = { list: 'findings', sort: JSON.stringify([image?.digest, ast === null ? '' : printFilter(ast), query.sort]) }
     const position = decodePosition(list, query.cursor, cursorTypes(query.sort))
-    const chosen = await this.findings.choose(
-      await this.selections.prepare(ast, caller.scope, image),
-      query.sort,
-      position,
-      query.limit + 1,
-    )
+    const selection = await this.selections.prepare(ast, caller.scope, image)
+    const chosen = await this.findings.choose(selection, query.sort, position, query.limit + 1)
     const page = walkablePage(
       list,
       position,
@@ -79,12 +75,8 @@ export class FindingsService {
     const byId = new Map(details.map((row) => [row.id, row]))
     // A finding whose image was removed since it was chosen is left out.
     const items = page.items.flatMap(({ id }) => byId.get(id) ?? []).map((row) => findingOf(row, images.get(row.image_id), caller.allowed))
-    const count = query.count === 'true' ? { count: cappedCount(await this.count(ast, caller.scope, image)) } : {}
+    const count = query.count === 'true' ? { count: cappedCount(await this.findings.count(selection)) } : {}
     return { ...page, items, ...count }
-  }
-
-  private async count(ast: FilterNode | null, scope: VisibleRepositories, image?: LocatedImage): Promise<number> {
-    return this.findings.count(await this.selections.prepare(ast, scope, image))
   }
 }
 

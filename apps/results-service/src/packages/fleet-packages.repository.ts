@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common'
 import { rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
-import { visible } from '../inventory/visibility.js'
-import type { SqlCondition } from '../query/sql-condition.js'
-import type { SqlParameters } from '../query/sql-parameters.js'
+import { visibleAmongMany } from '../inventory/visibility.js'
+import type { FleetQuery } from '../query/fleet-list.service.js'
 import { behind, countLimit, type OrderColumn, orderBy, type WalkPosition } from '../query/walkable-page.js'
 import { packageRefColumns, type PackageRefRow } from './package-view.js'
 
@@ -18,13 +17,6 @@ export interface FleetPackageRow extends PackageRefRow {
   vulnerability_count: number
 }
 
-/** What a list of packages is asked for; `$1` is the scope. */
-export interface FleetPackageQuery {
-  readonly parameters: SqlParameters
-  /** Of a row of `package`. */
-  readonly condition: SqlCondition
-}
-
 /** Occurrences of a package are counted up to this. */
 export const occurrenceLimit = 1000
 
@@ -33,7 +25,7 @@ const columns: readonly OrderColumn[] = [
   { sql: 'p.id', type: 'int8', isDescending: false },
 ]
 
-const ofVisibleImages = `from image_package o where o.package_id = p.id and o.is_present and ${visible('o.image_id', 1)}`
+const ofVisibleImages = `from image_package o where o.package_id = p.id and o.is_present and ${visibleAmongMany('o.image_id', 1)}`
 
 /** Reads the packages of the fleet, each once, in the order of their names. */
 @Injectable()
@@ -41,7 +33,7 @@ export class FleetPackagesRepository {
   constructor(private readonly database: Database) {}
 
   async list(
-    { parameters, condition }: FleetPackageQuery,
+    { parameters, condition }: FleetQuery,
     isReversed: boolean,
     position: WalkPosition | null,
     limit: number,
@@ -61,7 +53,7 @@ export class FleetPackagesRepository {
   }
 
   /** Counts up to one more than the limit of counts. */
-  async count({ parameters, condition }: FleetPackageQuery): Promise<number> {
+  async count({ parameters, condition }: FleetQuery): Promise<number> {
     const [row] = await rows<{ count: string }>(
       this.database.runner,
       ...parameters.bind(

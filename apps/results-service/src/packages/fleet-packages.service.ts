@@ -1,46 +1,30 @@
 import { Injectable } from '@nestjs/common'
-import {
-  type FilterNode,
-  filterOf,
-  type FleetPackage,
-  type FleetPackagePage,
-  type Principal,
-  printFilter,
-  type QueryPackages,
-} from '@pharos/contracts'
-import { type VisibleRepositories, visibleRepositories } from '../access/repository-scope.js'
+import type { FleetPackage, FleetPackagePage, Principal, QueryPackages } from '@pharos/contracts'
 import { originalText } from '../inventory/stored-text.js'
-import { FilterCompiler } from '../query/filter-compiler.js'
-import { SqlParameters } from '../query/sql-parameters.js'
-import { cappedCount, decodePosition, walkablePage } from '../query/walkable-page.js'
-import { type FleetPackageQuery, type FleetPackageRow, FleetPackagesRepository, occurrenceLimit } from './fleet-packages.repository.js'
+import { type FleetList, FleetListService } from '../query/fleet-list.service.js'
+import { type FleetPackageRow, FleetPackagesRepository, occurrenceLimit } from './fleet-packages.repository.js'
 import { packageRefOf } from './package-view.js'
 
 /** Lists the packages of all images that the caller may see. */
 @Injectable()
 export class FleetPackagesService {
-  constructor(
-    private readonly packages: FleetPackagesRepository,
-    private readonly compiler: FilterCompiler,
-  ) {}
-
-  async list(query: QueryPackages, principal: Principal): Promise<FleetPackagePage> {
-    const scope = visibleRepositories(principal)
-    const ast = filterOf(query.filter, 'packages')
-    const list = { list: 'fleet-packages', sort: JSON.stringify([query.sort, ast === null ? '' : printFilter(ast)]) }
-    const position = decodePosition(list, query.cursor, ['text', 'int'])
-    const isReversed = query.sort.startsWith('-') !== (position?.isBackward === true)
-    const prepared = await this.prepare(ast, scope)
-    const found = await this.packages.list(prepared, isReversed, position, query.limit + 1)
-    const page = walkablePage(list, position, found, query.limit, (row) => [row.sort_name, row.id], fleetPackageOf)
-    if (query.count !== 'true') return page
-    return { ...page, count: cappedCount(await this.packages.count(prepared)) }
+  private readonly byName: FleetList<FleetPackageRow, FleetPackage> = {
+    name: 'fleet-packages',
+    resource: 'packages',
+    cursorTypes: ['text', 'int'],
+    keyOf: (row) => [row.sort_name, row.id],
+    toItem: fleetPackageOf,
+    read: (query, isReversed, position, limit) => this.packages.list(query, isReversed, position, limit),
+    count: (query) => this.packages.count(query),
   }
 
-  private async prepare(ast: FilterNode | null, scope: VisibleRepositories): Promise<FleetPackageQuery> {
-    const parameters = SqlParameters.ofScope(scope)
-    const { condition } = await this.compiler.compile(ast, 'packages', parameters, scope)
-    return { parameters, condition }
+  constructor(
+    private readonly packages: FleetPackagesRepository,
+    private readonly lists: FleetListService,
+  ) {}
+
+  list(query: QueryPackages, principal: Principal): Promise<FleetPackagePage> {
+    return this.lists.page(this.byName, query, principal)
   }
 }
 

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common'
 import { oneRow, rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
-import type { SqlCondition } from '../query/sql-condition.js'
-import type { SqlParameters } from '../query/sql-parameters.js'
+import type { FleetQuery } from '../query/fleet-list.service.js'
 import { behind, countLimit, type OrderColumn, orderBy } from '../query/walkable-page.js'
 
 /** A container that runs now. Names are as stored, see stored-text.ts. */
@@ -25,13 +24,6 @@ export interface FleetWorkloadRow {
   last_scanned_at: Date | null
 }
 
-/** What a list of workloads is asked for; `$1` is the scope. */
-export interface FleetWorkloadQuery {
-  readonly parameters: SqlParameters
-  /** Of a row of `workload`. */
-  readonly condition: SqlCondition
-}
-
 /** The columns of the index of current workloads: together they are unique. */
 const keyColumns = ['cluster', 'namespace', 'kind', 'name', 'container', 'digest', 'platform'] as const
 const columns: readonly OrderColumn[] = keyColumns.map((name) => ({ sql: `w.${name}`, type: 'text', isDescending: false }))
@@ -52,7 +44,7 @@ export class FleetWorkloadsRepository {
   }
 
   async list(
-    { parameters, condition }: FleetWorkloadQuery,
+    { parameters, condition }: FleetQuery,
     isReversed: boolean,
     after: WorkloadKey | null,
     limit: number,
@@ -72,7 +64,7 @@ export class FleetWorkloadsRepository {
   }
 
   /** Counts up to one more than the limit of counts. */
-  async count({ parameters, condition }: FleetWorkloadQuery): Promise<number> {
+  async count({ parameters, condition }: FleetQuery): Promise<number> {
     const [row] = await rows<{ count: string }>(
       this.database.runner,
       ...parameters.bind(

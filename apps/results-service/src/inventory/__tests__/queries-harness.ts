@@ -13,6 +13,7 @@ import { FleetPackagesRepository } from '../../packages/fleet-packages.repositor
 import { FleetPackagesService } from '../../packages/fleet-packages.service.js'
 import { FilterCompiler } from '../../query/filter-compiler.js'
 import { FilterSets } from '../../query/filter-sets.js'
+import { FleetListService } from '../../query/fleet-list.service.js'
 import { VulnerabilitiesRepository } from '../../vulnerabilities/vulnerabilities.repository.js'
 import { VulnerabilityImagesService } from '../../vulnerabilities/vulnerability-images.service.js'
 import { FleetWorkloadsRepository } from '../../workloads/fleet-workloads.repository.js'
@@ -36,6 +37,7 @@ class ManyInSelections extends FindingSelections {
 export function createQueries(database: Database, clock: Clock, isLarge = false) {
   const configuration = { scans: { databaseMaxAgeMs } } as never
   const compiler = new FilterCompiler(new (isLarge ? ManyInSets : FilterSets)(database, clock), database, configuration, clock)
+  const lists = new FleetListService(compiler)
   const selections = new (isLarge ? ManyInSelections : FindingSelections)(compiler, database)
   const findings = new FindingsRepository(database)
   const verdicts = new ImageVerdicts(configuration, clock)
@@ -44,8 +46,8 @@ export function createQueries(database: Database, clock: Clock, isLarge = false)
     findingsRepository: findings,
     findings: new FindingsService(findings, selections, new ImageLocator(database)),
     images: new ImageListService(new ImagesRepository(database), compiler, verdicts),
-    packages: new FleetPackagesService(new FleetPackagesRepository(database), compiler),
-    workloads: new FleetWorkloadsService(new FleetWorkloadsRepository(database), compiler),
+    packages: new FleetPackagesService(new FleetPackagesRepository(database), lists),
+    workloads: new FleetWorkloadsService(new FleetWorkloadsRepository(database), lists),
     facets: new FindingFacetsService(new FindingFacetsRepository(database), selections),
     vulnerableImages: new VulnerabilityImagesService(new VulnerabilitiesRepository(database), compiler),
   }

@@ -29,6 +29,7 @@ import { PackagesRepository } from '../../packages/packages.repository.js'
 import { PackagesService } from '../../packages/packages.service.js'
 import { FilterCompiler } from '../../query/filter-compiler.js'
 import { FilterSets } from '../../query/filter-sets.js'
+import { FleetListService } from '../../query/fleet-list.service.js'
 import { ImageSbomsService } from '../../sbom-formats/image-sboms.service.js'
 import { FleetWorkloadsRepository } from '../../workloads/fleet-workloads.repository.js'
 import { FleetWorkloadsService } from '../../workloads/fleet-workloads.service.js'
@@ -54,6 +55,7 @@ export async function createReads() {
   const verdicts = new ImageVerdicts(configuration, inventory.clock)
   const view = new ImageView(locator, imagesRepository, catalogues, verdicts, database)
   const compiler = new FilterCompiler(new FilterSets(database, inventory.clock), database, configuration, inventory.clock)
+  const lists = new FleetListService(compiler)
   const findingsRepository = new FindingsRepository(database)
   const contextStore = new ContextStore(new LabelStore(), { enrichmentDue: () => undefined } as never)
   const generationStore = createGenerationStores(database, events, inventory.clock).generations
@@ -68,8 +70,8 @@ export async function createReads() {
     findings: new FindingsService(findingsRepository, new FindingSelections(compiler, database), locator),
     issues: new IssuesService(findingsRepository, locator),
     facets: new FindingFacetsService(new FindingFacetsRepository(database), new FindingSelections(compiler, database)),
-    fleetPackages: new FleetPackagesService(new FleetPackagesRepository(database), compiler),
-    fleetWorkloads: new FleetWorkloadsService(new FleetWorkloadsRepository(database), compiler),
+    fleetPackages: new FleetPackagesService(new FleetPackagesRepository(database), lists),
+    fleetWorkloads: new FleetWorkloadsService(new FleetWorkloadsRepository(database), lists),
     vulnerableImages: new VulnerabilityImagesService(new VulnerabilitiesRepository(database), compiler),
     packages: new PackagesService(new PackagesRepository(database), locator),
     vulnerabilities: new VulnerabilitiesService(new VulnerabilitiesRepository(database)),
