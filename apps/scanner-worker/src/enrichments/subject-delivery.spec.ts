@@ -1,5 +1,5 @@
 import { EnrichmentResults } from '@pharos/contracts'
-import { FakeClock } from '@pharos/service-kit'
+import { FakeClock, pollUntil } from '@pharos/service-kit'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { SubjectDelivery } from './subject-delivery.js'
 
@@ -31,8 +31,8 @@ describe('results of a chunk', () => {
     await add(2)
     expect(sent).toEqual([])
     await clock.advance(1)
-    await add(3)
-    expect(sent).toEqual([[1, 2, 3]])
+    await pollUntil(() => sent.length > 0)
+    expect(sent).toEqual([[1, 2]])
   })
 
   it('are delivered at once when they are large', async () => {

@@ -14,26 +14,27 @@ const largestHeldCharacters = 4 * 1024 ** 2
 export class SubjectDelivery {
   private held: string[] = []
   private heldCharacters = 0
-  private lastMs: number
+  private timer: AbortController | undefined
   private sent: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly send: (results: ResultsText) => Promise<unknown>,
     private readonly clock: Clock,
-  ) {
-    this.lastMs = clock.nowMs()
-  }
+  ) {}
 
+  /** @throws what an earlier delivery was refused with */
   async add(result: SubjectResult): Promise<void> {
     const text = JSON.stringify(result)
     this.held.push(text)
     this.heldCharacters += text.length
-    if (this.heldCharacters >= largestHeldCharacters || this.clock.nowMs() - this.lastMs >= longestHeldMs) await this.flush()
+    if (this.heldCharacters >= largestHeldCharacters) await this.flush()
+    else this.flushLater()
   }
 
   /** Sends what is held, after what is under way. */
   async flush(): Promise<void> {
-    this.lastMs = this.clock.nowMs()
+    this.timer?.abort()
+    this.timer = undefined
     const { held } = this
     this.held = []
     this.heldCharacters = 0
@@ -44,5 +45,15 @@ export class SubjectDelivery {
       })
     }
     await this.sent
+  }
+
+  private flushLater(): void {
+    if (this.timer !== undefined) return
+    this.timer = new AbortController()
+    // A refusal is told to whoever adds or flushes next.
+    this.clock
+      .sleep(longestHeldMs, this.timer.signal)
+      .then(() => this.flush())
+      .catch(() => undefined)
   }
 }
