@@ -14,7 +14,7 @@ export function pharosTests(overrides: ViteUserConfig['test'] = {}): ViteUserCon
       exclude: ['dist/**', 'node_modules/**'],
       setupFiles: [fileURLToPath(new URL('packages/test-kit/plain/property-seed.mjs', import.meta.url))],
       // They end a test that hangs; no test says by them how fast something is, so that a busy machine fails none.
-      testTimeout: 120_000,
+      testTimeout: 240_000,
       hookTimeout: 300_000,
       ...overrides,
     },

@@ -59,7 +59,7 @@ beforeAll(async () => {
     await writeOciLayout(directory, image)
     layouts.set(name, { directory, digest: image.top.blob.digest })
   }
-}, 300_000)
+}, 600_000)
 afterAll(async () => {
   await client?.close()
   if (root !== '') await rm(root, { recursive: true, force: true })
@@ -236,7 +236,7 @@ describe.skipIf(!hasEngine)('the scan engine', () => {
     await expect(client?.openDatabase(damaged)).rejects.toMatchObject({ code: 'database-damaged' })
     const { keys } = await scanWith('alpine', engine, engine)
     expect(keys.length).toBeGreaterThan(0)
-  }, 120_000)
+  }, 600_000)
 
   it('refuses an SBOM that is cut in half', async () => {
     const engine = await startEngine()
@@ -248,7 +248,7 @@ describe.skipIf(!hasEngine)('the scan engine', () => {
       engine.scan({ sbomPath: halfPath, layoutDirectory: null, catalogue, databaseDirectory, workDirectory: root, limits, signal }),
     ).rejects.toMatchObject({ code: 'sbom-invalid' })
     await expect(readCatalogue(halfPath, 1e9)).rejects.toMatchObject({ code: 'sbom-invalid' })
-  }, 120_000)
+  }, 600_000)
 })
 
 describe.skipIf(!hasCommands)('the syft and grype commands', () => {
@@ -265,7 +265,7 @@ describe.skipIf(!hasCommands)('the syft and grype commands', () => {
     const archive = join(root, 'damaged-archive')
     await writeFile(archive, 'no archive')
     await expect(new GrypeDatabases(grype).import(archive, join(root, 'never'), root)).rejects.toMatchObject({ code: 'database-damaged' })
-  }, 60_000)
+  }, 600_000)
 })
 
 describe.skipIf(!hasCommands)('trivy databases', () => {
@@ -285,7 +285,7 @@ describe.skipIf(!hasCommands)('trivy databases', () => {
     await run('tar', ['-cf', wrong, '-C', root, 'trivy.tar.gz'])
     await mkdir(join(root, 'wrong'))
     await expect(new TrivyDatabases().import(wrong, join(root, 'wrong'), root)).rejects.toMatchObject({ code: 'database-damaged' })
-  }, 60_000)
+  }, 600_000)
 })
 
 const trivy = await locateTool(toolDefinitions.trivy, {
@@ -312,6 +312,6 @@ describe.skipIf(trivy.outcome === 'unavailable' || !hasEngine)(
         signal,
       })
       expect(findings.vulnerabilities.map(({ canonicalId }) => canonicalId)).toContain('CVE-2021-23337')
-    }, 120_000)
+    }, 600_000)
   },
 )

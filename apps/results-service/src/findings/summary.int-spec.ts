@@ -121,7 +121,7 @@ describe('summaries', () => {
       ),
       { numRuns: 15 },
     )
-  }, 120_000)
+  }, 600_000)
 
   it.each([
     ['some images', ['shop', 'cart']],

@@ -115,7 +115,7 @@ async function knownAt(moment: Date): Promise<Known[]> {
 }
 
 describe('findings as of a moment', () => {
-  it('are those that were open then, after any sequence of reports, merges of aliases and decisions', { timeout: 240_000 }, async () => {
+  it('are those that were open then, after any sequence of reports, merges of aliases and decisions', { timeout: 600_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.oneof({ weight: 3, arbitrary: reportOperation }, decisionOperation), { minLength: 3, maxLength: 14 }),

@@ -167,19 +167,24 @@ describe('facts that a replica knows', () => {
         await first.clear()
         await forgetful.clear()
         for (const { replica, image, status, matches } of steps) {
+          // Scanners tell of each vulnerability once a report; of two contradictory words it depends on what is known which one holds.
+          const spoken = [...new Map(matches.map((item) => [item.id, item])).values()]
           const report = scanReport(`${image} ${run}`, {
             packages: ['tar', 'zlib', 'tar'].map((name) => debPackage(name)),
             engines: [
               engineReport({
                 status,
-                vulnerabilities: matches.map((item) =>
+                vulnerabilities: spoken.map((item) =>
                   vulnerability(`GHSA-${item.id}`, {
                     canonicalId: item.hasCve ? `CVE-${item.id}` : `GHSA-${item.id}`,
                     severity: item.severity,
                     kev: item.isKev ? { dateAdded: null, dueDate: null, ransomware: false } : null,
                   }),
                 ),
-                matches: matches.map((item, position) => match(item.package, position, { risk: item.risk, fixVersions: [item.fix] })),
+                matches: matches.map((item) => {
+                  const position = spoken.findIndex(({ id }) => id === item.id)
+                  return match(item.package, position, { risk: item.risk, fixVersions: [item.fix] })
+                }),
               }),
             ],
           })
@@ -190,7 +195,7 @@ describe('facts that a replica knows', () => {
       }),
       { numRuns: 25 },
     )
-  }, 120_000)
+  }, 600_000)
 })
 
 describe('the same whole result again', () => {

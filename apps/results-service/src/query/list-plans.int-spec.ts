@@ -48,7 +48,7 @@ beforeAll(async () => {
     },
   }
   queries = createQueries(recording as unknown as Database, new FakeClock(new Date('2026-11-24T08:00:00.000Z')))
-}, 180_000)
+}, 600_000)
 afterAll(() => results.close())
 
 function shape(node: PlanNode, depth = 0): string[] {

@@ -25,7 +25,7 @@ beforeAll(async () => {
     `with p as (insert into package (hash, type, name, version, detail) values (gen_random_uuid(), 'npm', 'lodash', '1', '{}') returning id), i as (insert into package_input select id, '{"name":"lodash"}' from p)
      insert into image_package (image_id, occurrence, package_id, detail) select image.id, gen_random_uuid(), p.id, '{}' from image, p`,
   )
-}, 120_000)
+}, 600_000)
 afterAll(() => app.close())
 
 const call = async <T>(method: 'GET' | 'POST', url: string, payload?: unknown) => {

@@ -55,7 +55,7 @@ async function pages(): Promise<Record<string, number>> {
 }
 
 describe('what is stored', () => {
-  it(`does not grow when images that do not change are scanned again each day, ${rounds} times`, { timeout: 120_000 }, async () => {
+  it(`does not grow when images that do not change are scanned again each day, ${rounds} times`, { timeout: 600_000 }, async () => {
     await scanAll()
     await vacuum()
     const events = async () => Number((await app.query<{ count: string }>('select count(*) from event'))[0]!.count)

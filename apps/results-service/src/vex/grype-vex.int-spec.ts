@@ -15,7 +15,7 @@ describe.skipIf(!hasTools)('a VEX document suppresses what it makes grype ignore
     await harness.clear()
     grype = await grypeOnSample('debian-app', repository)
     await harness.store(reportOfMatches('shop', grype))
-  }, 120_000)
+  }, 600_000)
   afterAll(async () => {
     await harness.app.close()
     await grype.close()

@@ -39,7 +39,7 @@ beforeAll(async () => {
   fixture.results.archive = await readFile(databases.value.grype.archivePath)
   fixture.results.leaseMs = 30_000
   await fixture.startWorker({ home: pharosHome() })
-}, 120_000)
+}, 600_000)
 afterAll(() => fixture?.close())
 
 /** What the grype command finds in the image, in the same database. */

@@ -56,5 +56,5 @@ describe('a worker that is killed in the middle of a scan', () => {
     await fixture.enqueue({ ...second.job, attempt: 2 })
     await fixture.called('report', second.attemptId)
     expect(fixture.results.of('report', hanging.attemptId)).toEqual([])
-  }, 120_000)
+  }, 600_000)
 })

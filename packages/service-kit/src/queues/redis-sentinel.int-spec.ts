@@ -13,7 +13,7 @@ beforeAll(async () => {
   redis = await startSentinelRedis()
   service = await createService({ module: () => QueueTestModule.register(redis.url), configuration: {}, logger })
   await service.app.listen({ host: '127.0.0.1', port: 0 })
-}, 60_000)
+}, 600_000)
 
 afterAll(async () => {
   await service.app.close()
@@ -43,5 +43,5 @@ describe('a queue behind a Sentinel', () => {
     )
     await pollUntil(() => (seen().includes('after') ? true : undefined), { timeoutMs: 90_000 })
     expect(seen()).toEqual(['before', 'after'])
-  }, 90_000)
+  }, 600_000)
 })
