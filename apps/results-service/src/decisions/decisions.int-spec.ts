@@ -270,3 +270,63 @@ describe('setMany', () => {
     )
   })
 })
+
+describe('a decision about what two engines report', () => {
+  const places = ['same', 'apart'] as const
+  beforeEach(() =>
+    store(
+      scanReport('both', {
+        packages: places.flatMap((name) => [
+          debPackage(name, { locations: [{ path: '/a', layer: null }] }),
+          debPackage(name, { locations: [{ path: name === 'same' ? '/a' : '/b', layer: null }], purl: `pkg:deb/${name}?t` }),
+        ]),
+        engines: [
+          engineReport({ vulnerabilities: [vulnerability('CVE-1', { severity: 'high' })], matches: [match(0, 0), match(2, 0)] }),
+          engineReport({
+            engine: 'trivy',
+            vulnerabilities: [vulnerability('CVE-1', { namespace: 'trivy', severity: 'high' })],
+            matches: [match(1, 0), match(3, 0)],
+          }),
+        ],
+      }),
+    ),
+  )
+
+  const rowsOf = (name: string) =>
+    app.query<{ id: string; engine: number; is_suppressed: boolean }>(
+      `select 'f_' || replace(f.id::text, '-', '') as id, f.engine, f.is_suppressed from finding f join package p on p.id = f.package_id where p.name = $1 order by f.engine`,
+      [name],
+    )
+  const suppressedOf = async (name: string) => (await rowsOf(name)).map(({ is_suppressed }) => is_suppressed)
+  const idOf = async (name: string, at: number) => (await rowsOf(name))[at]?.id ?? ''
+
+  it.each([
+    ['the first engine', 0],
+    ['the second engine', 1],
+  ])('is about the whole row by the id of %s, and is taken back so', async (_engine, at) => {
+    const id = await idOf('same', at)
+    expect(await decide(id, justified)).toMatchObject({ status: 200 })
+    expect(await suppressedOf('same')).toEqual([true, true])
+    expect(await counts()).toMatchObject([{ suppressed: 1 }, { suppressed: 1 }])
+    expect(await decide(id, { status: 'new' }, '"1"')).toMatchObject({ status: 200 })
+    expect(await suppressedOf('same')).toEqual([false, false])
+  })
+
+  it('leaves alone what the other engine reports of another place', async () => {
+    await decide(await idOf('apart', 0), justified)
+    expect(await suppressedOf('apart')).toEqual([true, false])
+    expect(await suppressedOf('same')).toEqual([false, false])
+  })
+
+  it('counts the rows that were named when it is about many', async () => {
+    const id = await idOf('same', 0)
+    const answer = await app.request({
+      method: 'POST',
+      url: '/api/v1/findings/-/decide',
+      principal: triager(),
+      payload: { ids: [id], ...justified },
+    })
+    expect(answer).toMatchObject({ status: 200, body: { decided: 1, unchanged: 0, notFound: [] } })
+    expect(await suppressedOf('same')).toEqual([true, true])
+  })
+})

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common'
 import type { VisibleRepositories } from '../access/repository-scope.js'
 import { rows } from '../database/sql.js'
 import { Database, type Transaction } from '../database/transaction.js'
+import { otherReports } from '../findings/finding-merge.js'
 import { plainArray } from '../ingest/array-parameter.js'
 import { visible } from '../inventory/visibility.js'
 import { decisionColumns, type DecisionRow } from './decision-facts.js'
@@ -28,6 +29,16 @@ export class DecisionsRepository {
       [plainArray(findingIds), scope],
     )
     return new Map(found.map((row) => [row.id, Number(row.image_id)]))
+  }
+
+  /** Findings of other engines that lists show in one row with these. */
+  async inOneRow(tx: Transaction, findingIds: readonly string[]): Promise<string[]> {
+    const found = await rows<{ id: string }>(
+      tx,
+      `select distinct o.id from finding f cross join lateral (select mf.id from ${otherReports('f', 'mf')}) o where f.id = any ($1::uuid[])`,
+      [plainArray(findingIds)],
+    )
+    return found.map(({ id }) => id).filter((id) => !findingIds.includes(id))
   }
 
   /** Findings with what is decided about them. To be read under the locks of their images. */

@@ -36,7 +36,8 @@ export class DecisionsService {
   ) {}
 
   /**
-   * Decides about one finding. `ifMatch` is the ETag that the caller has read. Throws `not-found`, `precondition-required` and
+   * Decides about one finding, and about those of other engines that lists show in one row with it. `ifMatch` is the ETag that the
+   * caller has read of the named one. Throws `not-found`, `precondition-required` and
    * `precondition-failed`.
    */
   async set(publicId: string, input: SetDecision, ifMatch: string | undefined, principal: Principal): Promise<void> {
@@ -52,19 +53,26 @@ export class DecisionsService {
       if (current === undefined) throw notFound()
       if (!matchesVersion(ifMatch, current.version))
         throw new PharosError('precondition-failed', 'Somebody has decided about this finding meanwhile. Read it again.')
-      await this.apply(tx, [current], facts, principal)
+      const others = await this.decisions.read(tx, await this.decisions.inOneRow(tx, [findingId]))
+      await this.apply(tx, [current, ...others], facts, principal)
       await this.audit.record(tx, principal, { action: 'finding.decide', subject: publicId, detail: { status: input.status } })
     })
   }
 
-  /** One decision about many findings; those that the caller may not see are named. */
+  /**
+   * One decision about many findings, and about those of other engines that lists show in one row with them, which are not counted.
+   * Findings that the caller may not see are named.
+   */
   async decide({ ids, ...input }: DecideFindings, principal: Principal): Promise<DecidedFindings> {
     const facts = decisionFactsOfInput(input, this.clock.now())
     return this.database.inTransaction(async (tx) => {
       const byId = new Map(ids.map((id) => [findingIdOf(id), id]))
       await this.store.holdSwitch(tx)
       const located = await this.decisions.locate(tx, [...byId.keys()], visibleRepositories(principal))
-      const decided = await this.setMany(tx, [...located.keys()], facts, principal)
+      const named = [...located.keys()]
+      const others = await this.decisions.inOneRow(tx, named)
+      const all = await this.setMany(tx, [...named, ...others], facts, principal)
+      const decided = all.filter(({ findingId }) => located.has(findingId))
       const changed = decided.filter(({ outcome }) => outcome === 'changed').length
       await this.audit.record(tx, principal, {
         action: 'finding.decide',
