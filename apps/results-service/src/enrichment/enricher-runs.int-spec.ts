@@ -18,6 +18,7 @@ import {
   resultsOf,
   type TestEnrichers,
 } from './__tests__/enrichment-harness.js'
+import { EnricherSetsService } from './enricher-sets.service.js'
 
 let world: EnrichmentWorld
 beforeAll(async () => {
