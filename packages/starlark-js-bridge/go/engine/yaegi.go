@@ -139,7 +139,8 @@ func parseGo(files *token.FileSet, source string) (*ast.File, error) {
 
 // useSymbols gives the program the packages that it imports. All that there are would take longer than most programs.
 func useSymbols(interpreter *interp.Interpreter, file *ast.File, output io.Writer) *Problem {
-	wanted := make([]string, 0, len(file.Imports))
+	// Where a script gives nil for an io.Reader, the interpreter looks for that interface, imported or not.
+	wanted := []string{"io"}
 	for _, each := range file.Imports {
 		name, err := strconv.Unquote(each.Path.Value)
 		if err != nil {
