@@ -95,7 +95,8 @@ function build({ output, stamp, inputs, env, args }) {
   }
 }
 
-const inputs = hashOf([...sources(goFolder), fileURLToPath(import.meta.url)])
+const ofNative = join(goFolder, 'cmd', 'native')
+const inputs = hashOf([...sources(goFolder), fileURLToPath(import.meta.url)].filter((path) => !path.startsWith(ofNative)))
 const targets = [
   {
     output: join(here, 'dist', 'engines.wasm'),
@@ -109,7 +110,7 @@ const targets = [
         {
           output: join(here, '.build', 'engines-native'),
           stamp: join(here, '.build', 'engines-native.stamp'),
-          inputs: hashOf([], inputs, process.platform, process.arch),
+          inputs: hashOf([...sources(ofNative)], inputs, process.platform, process.arch),
           env: environment,
           args: [],
         },

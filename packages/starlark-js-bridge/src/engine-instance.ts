@@ -91,7 +91,7 @@ export class EngineInstance {
       begin: (chain: number, step: number) => {
         this.running = { chain, step }
         if (step > 0) return
-        this.shim.reseed(this.seed, chain)
+        this.shim.reseed(this.seed)
         this.startedMs = performance.now()
       },
       print: (chain: number, at: number, length: number) => this.events.print(chain, this.text(at, length)),

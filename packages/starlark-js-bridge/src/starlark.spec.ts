@@ -106,7 +106,7 @@ describe.skipIf(!hasNative)('validate for Starlark', () => {
     ['def enrich():\n    return {}\n', { kind: 'contract', line: 1 }],
     ['def other(x):\n    return {}\n', { kind: 'contract' }],
     ['def enrich(x):\n    return y\n', { kind: 'syntax', line: 2, column: 12, message: 'undefined: y' }],
-    ['def enrich(x)\n    return {}\n', { kind: 'syntax', line: 1 }],
+    ['def enrich(x)\n    return {}\n', { kind: 'syntax', line: 2 }],
   ])('refuses %j', async (source, error) => {
     expect(await validate(source)).toMatchObject({ ok: false, error: { ...error, script: 'v.star', engine: 'starlark' } })
   })

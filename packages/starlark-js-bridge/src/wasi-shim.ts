@@ -47,12 +47,12 @@ export class WasiShim {
   surround({ nowMs, seed }: Surroundings): void {
     this.nowNs = BigInt(Math.round(nowMs * 1000)) * 1000n
     this.sleptNs = 0n
-    this.reseed(seed, 0)
+    this.reseed(seed)
   }
 
   /** Each chain starts from the same chance, whatever ran before it. */
-  reseed(seed: number, chain: number): void {
-    this.random = BigInt.asUintN(64, BigInt(Math.trunc(seed)) * 0x9e3779b97f4a7c15n + BigInt(chain))
+  reseed(seed: number): void {
+    this.random = BigInt.asUintN(64, BigInt(Math.trunc(seed)) * 0x9e3779b97f4a7c15n)
   }
 
   readonly imports: WasmImports = {

@@ -57,6 +57,12 @@ export class NativeEngines {
     return this.ask(jobHeader(limitsOf({}), { operation: 'validate', chains: [{ index: 0, steps: [step] }] }), '')
   }
 
+  /** Every function that sprig has, by the library itself. */
+  async functionNames(): Promise<string[]> {
+    const { output } = await this.ask(jobHeader(limitsOf({}), { operation: 'functions', chains: [] }), '')
+    return JSON.parse(output) as string[]
+  }
+
   close(): void {
     this.child.stdin.end()
   }

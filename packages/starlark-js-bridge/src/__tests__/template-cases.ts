@@ -28,7 +28,7 @@ export const templateLanguage: readonly TemplateCase[] = [
   ],
   ['variables', '{{ $x := 1 }}{{ $x = 2 }}{{ $x }}', '2'],
   ['$ is the whole input', '{{ with .o }}{{ $.n }}{{ end }}', '5'],
-  ['pipelines', '{{ .text | printf "%s-%d" "a" | len }}', '23'],
+  ['pipelines', '{{ .text | printf "%s-%d" "a" | len }}', '21'],
   ['define and template', '{{ define "t" }}<{{ . }}>{{ end }}{{ template "t" .n }}', '<5>'],
   ['block', '{{ block "b" .n }}[{{ . }}]{{ end }}', '[5]'],
   ['parentheses', '{{ (index .people 1).name }}', 'bob'],
@@ -205,6 +205,7 @@ export const sprigCases: readonly TemplateCase[] = [
 
 /** Functions whose results are random or of the day: there, but with a form instead of a value. */
 export const sprigForms: readonly (readonly [names: string, template: string, form: RegExp])[] = [
+  ['fail', '{{ if false }}{{ fail "x" }}{{ end }}', /^$/],
   ['now', '{{ now | unixEpoch }}', /^\d+$/],
   ['ago', '{{ ago (now) }}', /^-?\d/],
   ['randAlphaNum', '{{ randAlphaNum 8 }}', /^[A-Za-z0-9]{8}$/],

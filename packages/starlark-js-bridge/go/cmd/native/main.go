@@ -76,9 +76,12 @@ func serve() error {
 			return err
 		}
 		h := host{encoder}
-		if job.Operation == "plain" {
+		switch job.Operation {
+		case "plain":
 			plain(job, parts[1], h)
-		} else {
+		case "functions":
+			functions(h)
+		default:
 			engine.Do(job, parts[1], parts[2:], h)
 		}
 		h.write(event{Event: "done"})

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"text/template"
 
 	"github.com/Masterminds/sprig/v3"
@@ -95,4 +97,11 @@ func plain(job *engine.Job, input []byte, h host) {
 		result.Error = &engine.Problem{Kind: engine.KindRuntime, Message: err.Error()}
 	}
 	h.Finish(0, result, []byte(output))
+}
+
+// functions lists those that sprig has.
+func functions(h host) {
+	names := slices.Sorted(maps.Keys(sprig.TxtFuncMap()))
+	text, _ := json.Marshal(names)
+	h.Finish(0, engine.Result{OK: true}, text)
 }
