@@ -71,6 +71,14 @@ function sumOf({ packages }: FleetFigures): FleetFigures['packages'][number] {
   return { type: 'all', unique: sum(({ unique }) => unique), occurrences: sum(({ occurrences }) => occurrences) }
 }
 
+/** Seconds to a tenth; nothing for what was not measured. */
+const tenths = (value: number | undefined): string => (value === undefined ? '' : `${value.toFixed(1)} s`)
+
+const phasesOf = ({ report }: RematchFigures['rematch']): string =>
+  Object.entries(report.seconds.phases ?? {})
+    .map(([phase, took]) => `${phase} ${took.toFixed(2)} s`)
+    .join(', ')
+
 const cpuOf = ({ cpu }: RematchFigures): number => cpu.reduce((sum, { ms }) => sum + ms, 0)
 
 function printRematches({ images, second, full, third, equality }: FleetFigures): void {
@@ -81,8 +89,11 @@ function printRematches({ images, second, full, third, equality }: FleetFigures)
       [
         '',
         'wall',
+        'since upload',
+        'comparing',
         'matching',
         'switch',
+        'reports held',
         'CPU',
         'of the loop',
         'matched',
@@ -104,8 +115,11 @@ function printRematches({ images, second, full, third, equality }: FleetFigures)
         return [
           title,
           seconds(figures.wallMs),
-          `${report.seconds.matching.toFixed(1)} s`,
-          `${report.seconds.switching.toFixed(1)} s`,
+          seconds(figures.sinceUploadMs),
+          tenths(report.seconds.comparing ?? undefined),
+          tenths(report.seconds.matching),
+          tenths(report.seconds.switching),
+          tenths(report.seconds.held),
           seconds(cpuOf(figures)),
           `1/${(plainCpuMs / cpuOf(figures)).toFixed(0)}`,
           report.packages.matched,
@@ -119,12 +133,14 @@ function printRematches({ images, second, full, third, equality }: FleetFigures)
       }),
     ],
   )
-  for (const [title, { cpu }] of [
+  for (const [title, { cpu, rematch }] of [
     ['second database', second],
     ['every package again', full],
     ['third database', third],
-  ] as const)
+  ] as const) {
     console.log(`  CPU, ${title}: ${cpu.map(({ name, ms }) => `${name} ${seconds(ms)}`).join(', ')}`)
+    console.log(`  switch, ${title}: ${phasesOf(rematch)}`)
+  }
   console.log(`  second database: ${verdict(second.wallMs <= 60_000, 'under 60 s on two idle cores for 10,000 images')}`)
   console.log(`  every package again: ${verdict(full.wallMs <= 60_000, 'under 60 s on two idle cores for 10,000 images')}`)
   console.log(

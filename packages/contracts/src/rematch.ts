@@ -41,6 +41,14 @@ export const RematchReport = defineSchema(
       matching: z.number().min(0).describe('From the start until the last package was matched'),
       switching: z.number().min(0).describe('Length of the switch'),
       total: z.number().min(0),
+      comparing: z
+        .number()
+        .min(0)
+        .nullable()
+        .optional()
+        .describe('Of matching: until it was known what both databases differ in; null where nothing was left out for that'),
+      held: z.number().min(0).optional().describe('Of switching: time in which reports had to wait'),
+      phases: z.record(z.string(), z.number().min(0)).optional().describe('Seconds of the parts of the switch, by name'),
     }),
   }),
   {
@@ -49,7 +57,7 @@ export const RematchReport = defineSchema(
     vulnerabilities: { described: 41_022, changedSeverity: 12, changedKev: 1, epssCrossed: 3 },
     findings: { appeared: 5_102, gone: 960, changed: 1_204 },
     images: { affected: 3_011, covered: 10_000, rescanned: 0 },
-    seconds: { matching: 21.4, switching: 4.2, total: 25.6 },
+    seconds: { matching: 21.4, switching: 4.2, total: 25.6, comparing: 1.9, held: 4.1, phases: { vulnerabilities: 0.6, findings: 2.2 } },
   },
 )
 export type RematchReport = z.infer<typeof RematchReport>

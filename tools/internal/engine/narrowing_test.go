@@ -1,9 +1,12 @@
 package engine_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pharos-security/pharos/tools/internal/engine/layercache"
@@ -64,6 +67,16 @@ func TestSkippedUnitsMatchWhatTheyMatchedInTheFormerDatabase(t *testing.T) {
 	p.must("openDatabase", map[string]any{"directory": to}, nil)
 	full := p.matchUnits(inputs, nil)
 	narrowed := p.matchUnits(inputs, map[string]any{"touchedBy": map[string]any{"from": from, "to": to}})
+	var told differenceFile
+	path := filepath.Join(t.TempDir(), "difference.json")
+	p.must("diffDatabases", map[string]any{"from": from, "to": to, "resultPath": path}, nil)
+	readJSON(t, path, &told)
+	for i, keys := range p.keysOfUnits(inputs) {
+		isTouched := slices.ContainsFunc(keys, func(key uint64) bool { return slices.Contains(told.Keys, key) })
+		if isTouched != (narrowed[i] != nil) {
+			t.Errorf("%s has the keys %v, so it is touched: %v; it was skipped: %v", inputs[i], keys, isTouched, narrowed[i] == nil)
+		}
+	}
 	skipped, changed := 0, 0
 	for i := range inputs {
 		if !slices.Equal(settled(t, former[i]), settled(t, full[i])) {
@@ -81,23 +94,48 @@ func TestSkippedUnitsMatchWhatTheyMatchedInTheFormerDatabase(t *testing.T) {
 	}
 }
 
+type differenceFile struct {
+	Keys            []uint64
+	Records, Scores []string
+}
+
 func TestTheDifferenceOfTwoDatabases(t *testing.T) {
 	p := start(t, layercache.Limits{})
 	from, again, to := sampleDatabase(t, "facts.json"), sampleDatabase(t, "facts.json"), sampleDatabase(t, "facts-next.json")
 	type counted struct {
-		TouchedNames, TouchedCpeProducts int
-		All                              bool
+		TouchedKeys int
+		All         bool
 	}
-	difference := func(from, to string) (got counted) {
-		p.must("diffDatabases", map[string]any{"from": from, "to": to}, &got)
-		return got
+	difference := func(from, to string) (got counted, file differenceFile) {
+		path := filepath.Join(t.TempDir(), "difference.json")
+		p.must("diffDatabases", map[string]any{"from": from, "to": to, "resultPath": path}, &got)
+		readJSON(t, path, &file)
+		return got, file
 	}
-	if got := difference(from, again); got != (counted{}) {
-		t.Errorf("two databases of the same facts: %+v", got)
+	if got, file := difference(from, again); got != (counted{}) || len(file.Keys)+len(file.Records)+len(file.Scores) != 0 {
+		t.Errorf("two databases of the same facts: %+v, %+v", got, file)
 	}
 	// curl, glibc, tar and openssl of Debian; lodash, lodash-es and minimist.
-	if got := difference(from, to); got != (counted{TouchedNames: 7}) {
-		t.Errorf("the next database: %+v", got)
+	got, file := difference(from, to)
+	if got != (counted{TouchedKeys: 7}) || len(file.Keys) != 7 {
+		t.Errorf("the next database: %+v, %+v", got, file)
+	}
+	for name, isRecord := range map[string]bool{"cve-2026-90001": true, "ghsa-vh95-rmgr-6w4m": true, "ghsa-35jh-r3h4-6jhm": true} {
+		if slices.Contains(file.Records, name) != isRecord {
+			t.Errorf("%s differs: %v", name, file.Records)
+		}
+	}
+	if slices.Contains(file.Records, "cve-2023-4911") {
+		t.Errorf("CVE-2023-4911 is the same in both: %v", file.Records)
+	}
+	// A process that finds the fingerprints beside the databases says the same.
+	other := start(t, layercache.Limits{})
+	path := filepath.Join(t.TempDir(), "again.json")
+	other.must("diffDatabases", map[string]any{"from": from, "to": to, "resultPath": path}, nil)
+	var kept differenceFile
+	readJSON(t, path, &kept)
+	if !reflect.DeepEqual(kept, file) {
+		t.Errorf("by kept fingerprints %+v, else %+v", kept, file)
 	}
 	p.fails("database-missing", "diffDatabases", map[string]any{"from": t.TempDir(), "to": to})
 	p.fails("bad-request", "diffDatabases", map[string]any{"to": to})
@@ -134,4 +172,33 @@ func TestRequestsAboutUnitsThatCannotBeServed(t *testing.T) {
 	if counted.UnitCount != 1 || counted.FailedCount != 1 {
 		t.Errorf("%+v", counted)
 	}
+}
+
+// keysOfUnits returns the search keys of match units, in their order.
+func (p *process) keysOfUnits(inputs []string) [][]uint64 {
+	p.t.Helper()
+	directory := p.t.TempDir()
+	unitsPath, resultPath := filepath.Join(directory, "units.jsonl"), filepath.Join(directory, "result.jsonl")
+	var lines strings.Builder
+	for id, input := range inputs {
+		fmt.Fprintf(&lines, "{\"id\":%d,\"input\":%s}\n", id, input)
+	}
+	if err := os.WriteFile(unitsPath, []byte(lines.String()), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	var answer struct{ KeysVersion string }
+	p.must("matchUnits", map[string]any{"unitsPath": unitsPath, "resultPath": resultPath, "withKeys": true}, &answer)
+	if answer.KeysVersion == "" {
+		p.t.Error("the keys have no version")
+	}
+	var keys [][]uint64
+	for _, line := range testlines.Read[struct {
+		ID   *int64
+		Keys []uint64
+	}](p.t, resultPath) {
+		if line.ID != nil {
+			keys = append(keys, line.Keys)
+		}
+	}
+	return keys
 }

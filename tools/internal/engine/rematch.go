@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/pharos-security/pharos/tools/internal/engine/difference"
 	"github.com/pharos-security/pharos/tools/internal/engine/failure"
 	"github.com/pharos-security/pharos/tools/internal/engine/lookup"
 	"github.com/pharos-security/pharos/tools/internal/engine/server"
@@ -15,6 +16,7 @@ import (
 func (e *Engine) rematchOperations() map[string]server.Operation {
 	return map[string]server.Operation{
 		"diffDatabases":           e.diffDatabases,
+		"prepareDatabase":         e.prepareDatabase,
 		"matchUnits":              e.matchUnits,
 		"describeVulnerabilities": e.describeVulnerabilities,
 	}
@@ -25,6 +27,7 @@ func (e *Engine) matchUnits(ctx context.Context, fields func(any) error, _ func(
 		UnitsPath  string `json:"unitsPath"`
 		ResultPath string `json:"resultPath"`
 		TouchedBy  *pair  `json:"touchedBy"`
+		WithKeys   bool   `json:"withKeys"`
 	}
 	if err := fields(&request); err != nil {
 		return nil, err
@@ -47,7 +50,21 @@ func (e *Engine) matchUnits(ctx context.Context, fields func(any) error, _ func(
 		}
 		run.IsTouched = func(unit *units.Unit) bool { return found.Touches(unit, e.units.Fields()) }
 	}
-	return e.units.Run(ctx, e.open.Info, open, run)
+	if request.WithKeys {
+		run.KeysOf = func(unit *units.Unit) []difference.SearchKey {
+			// One that cannot be read has none: it is matched again with every database.
+			keys, _ := difference.SearchKeys(unit, e.units.Fields())
+			return keys
+		}
+	}
+	result, err := e.units.Run(ctx, e.open.Info, open, run)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		*unitmatch.Result
+		KeysVersion string `json:"keysVersion"`
+	}{result, e.searchKeysVersion()}, nil
 }
 
 func (e *Engine) describeVulnerabilities(ctx context.Context, fields func(any) error, _ func(string)) (any, error) {

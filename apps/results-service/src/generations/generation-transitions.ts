@@ -52,6 +52,15 @@ export class GenerationTransitions {
     )
   }
 
+  /** The newest database that has come in and is not judged yet; null when there is none. */
+  newestUnjudged(runner: SqlRunner, engine: EngineName): Promise<GenerationRow | null> {
+    return oneRow<GenerationRow>(
+      runner,
+      `select * from database_generation where engine = $1 and state = 'candidate' and judged_at is null and has_archive order by id desc limit 1`,
+      [engine],
+    )
+  }
+
   /** Keeps what the engine said; the candidate waits for its turn. */
   async accept(tx: Transaction, id: string, judgement: Judgement): Promise<void> {
     await tx.query(

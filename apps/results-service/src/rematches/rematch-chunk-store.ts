@@ -3,13 +3,18 @@ import type { EngineName } from '@pharos/contracts'
 import { hashToken, isTokenOf, issueToken } from '../attempts/attempt-token.js'
 import { affected, oneRow, rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
+import { plainArray, textArray } from '../ingest/array-parameter.js'
 import { engineCode } from '../inventory/column-codes.js'
+import { storedText } from '../inventory/stored-text.js'
+
+/** difference: what both databases differ in, which decides which packages and vulnerabilities there are chunks of. */
+export type ChunkKind = 'difference' | 'packages' | 'scores'
 
 /** A chunk that a worker has taken. */
 export interface TakenChunk {
   readonly rematchId: string
   readonly number: number
-  readonly kind: 'packages' | 'scores'
+  readonly kind: ChunkKind
   /** Packages or vulnerabilities. */
   readonly ids: readonly number[]
   readonly token: string
@@ -17,17 +22,35 @@ export interface TakenChunk {
 
 /** A chunk under lock. */
 export interface LockedChunk {
-  readonly kind: 'packages' | 'scores'
+  readonly kind: ChunkKind
   readonly state: 'open' | 'done' | 'failed'
   readonly ids: readonly number[]
   /** The token that was shown is the chunk's own. */
   readonly isOwn: boolean
 }
 
+/** Packages that a difference touches. */
+export interface TouchedPackages {
+  /** Rules of the keys; packages whose keys are of others are touched. */
+  readonly keysVersion: string
+  readonly keys: readonly number[]
+  /** Packages a chunk. */
+  readonly size: number
+}
+
+/** Vulnerabilities that are described again. */
+export interface NamedScores {
+  readonly names: readonly string[]
+  readonly upTo: number
+  readonly engine: EngineName
+  /** Vulnerabilities a chunk. */
+  readonly size: number
+}
+
 interface ChunkRow {
   rematch_id: string
   number: number
-  kind: 'packages' | 'scores'
+  kind: ChunkKind
   ids: string[]
   state: 'open' | 'done' | 'failed'
   attempts: number
@@ -40,9 +63,31 @@ const attemptLimit = 3
 /** Chunks of re-matches: taken under a lease, ended once. */
 @Injectable()
 export class RematchChunkStore {
+  /** The first piece of work of a narrowed re-match. */
+  async addDifference(tx: Transaction, rematchId: string): Promise<void> {
+    await tx.query(`insert into rematch_chunk (rematch_id, number, kind, ids) values ($1, 1, 'difference', '{}')`, [rematchId])
+  }
+
   /** Cuts the packages that can be matched without their image into chunks, in the order of ids. */
   async addPackages(tx: Transaction, rematchId: string, size: number): Promise<void> {
     await this.cut(tx, rematchId, 'packages', `select package_id as id from package_input`, size, [])
+  }
+
+  /** Cuts those that a difference touches, and those of which nobody knows what they are searched for by. Returns how many are left out. */
+  async addTouchedPackages(tx: Transaction, rematchId: string, touched: TouchedPackages): Promise<number> {
+    await tx.query(
+      `create temp table touched_input on commit drop as
+       select s.package_id as id from package_search s join package_input i on i.package_id = s.package_id where s.version = $1 and s.keys && $2::int8[]
+       union all
+       select i.package_id from package_input i where not exists (select from package_search s where s.package_id = i.package_id and s.version = $1)`,
+      [touched.keysVersion, plainArray(touched.keys)],
+    )
+    await this.cut(tx, rematchId, 'packages', 'select id from touched_input', touched.size, [])
+    const row = await oneRow<{ skipped: number }>(
+      tx,
+      'select ((select count(*) from package_input) - (select count(*) from touched_input))::int as skipped',
+    )
+    return row?.skipped ?? 0
   }
 
   /** Those that came in while others were matched. Returns how many. */
@@ -56,14 +101,25 @@ export class RematchChunkStore {
     await this.cut(tx, rematchId, 'scores', sql, which.size, [which.after, engineCode(which.engine)])
   }
 
+  /** Vulnerabilities up to `upTo` that the engine has matched and that have one of the names, in lower case. */
+  async addNamedScores(tx: Transaction, rematchId: string, which: NamedScores): Promise<void> {
+    const sql = `select v.id from vulnerability v
+       where v.id <= $4 and exists (select from package_match m where m.vulnerability_id = v.id and m.engine = $5)
+         and lower(v.native_id collate "C") in (select lower(n collate "C") from unnest($6::text[]) n)`
+    const names = textArray(which.names.map((name) => storedText(name)))
+    await this.cut(tx, rematchId, 'scores', sql, which.size, [which.upTo, engineCode(which.engine), names])
+  }
+
   /** Takes the next chunk that nobody holds; null when there is none. One whose last holder was lost as well is given up. */
-  async take(tx: Transaction, worker: { id: string; leaseMs: number }): Promise<TakenChunk | null> {
+  async take(tx: Transaction, worker: { id: string; leaseMs: number; comparesDatabases: boolean }): Promise<TakenChunk | null> {
     for (;;) {
       const row = await oneRow<ChunkRow>(
         tx,
         `select c.* from rematch_chunk c join rematch r on r.id = c.rematch_id
           where r.state = 'preparing' and not r.is_paused and c.state = 'open' and (c.lease_until is null or c.lease_until < clock_timestamp())
+            and (c.kind <> 'difference' or $1)
           order by c.rematch_id, c.number limit 1 for update of c skip locked`,
+        [worker.comparesDatabases],
       )
       if (row === null) return null
       if (row.attempts >= attemptLimit) {
@@ -130,7 +186,7 @@ export class RematchChunkStore {
     for (const { number } of found) await this.giveUp(tx, rematchId, number, 'No worker with the scan engine has taken it.')
   }
 
-  /** Its packages count as failed: their images are scanned again. */
+  /** Its packages count as failed: their images are scanned again. Without a difference every package is matched, see RematchPlanner. */
   private async giveUp(tx: Transaction, rematchId: string, number: number, reason: string): Promise<void> {
     const row = await oneRow<ChunkRow>(
       tx,

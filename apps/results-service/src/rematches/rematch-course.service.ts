@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common'
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common'
 import { PharosError } from '@pharos/contracts'
 import { CONFIGURATION, PharosLogger } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
@@ -9,6 +9,7 @@ import { GenerationTransitions } from '../generations/generation-transitions.js'
 import { RepeatingWork } from '../upkeep/repeating-work.js'
 import { stopIngest } from './ingest-lock.js'
 import { RematchChunkStore } from './rematch-chunk-store.js'
+import { RematchPlanner } from './rematch-planner.js'
 import { RematchStore } from './rematch-store.js'
 import { RematchSwitch, type SwitchOutcome } from './rematch-switch.js'
 
@@ -26,6 +27,7 @@ export class RematchCourseTools {
     readonly switchover: RematchSwitch,
     readonly transitions: GenerationTransitions,
     readonly judgement: CandidateJudgement,
+    readonly planner: RematchPlanner,
   ) {}
 }
 
@@ -34,7 +36,9 @@ export class RematchCourseTools {
  * the re-match lets one of them act. A switch that breaks off has changed nothing and is done again.
  */
 @Injectable()
-export class RematchCourseService implements OnApplicationBootstrap {
+export class RematchCourseService implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private hastened: Promise<void> | undefined
+
   constructor(
     private readonly database: Database,
     private readonly tools: RematchCourseTools,
@@ -49,6 +53,19 @@ export class RematchCourseService implements OnApplicationBootstrap {
       intervalMs: this.configuration.upkeep.sweepIntervalMs,
       work: () => this.advance(),
     })
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.hastened
+  }
+
+  /** Looks at once, without anybody waiting for it: something has come in. What goes wrong is told by the next look. */
+  hasten(): void {
+    this.hastened ??= this.advance()
+      .catch((error: unknown) => this.logger.debug('rematch look failed', { error }))
+      .finally(() => {
+        this.hastened = undefined
+      })
   }
 
   /** One look at every re-match that goes on. */
@@ -66,6 +83,7 @@ export class RematchCourseService implements OnApplicationBootstrap {
   private async advanceOne({ id, engine }: RunningRow): Promise<SwitchOutcome | null> {
     const isReady = await this.database.inTransaction(async (tx) => {
       await this.tools.chunks.giveUpUntouched(tx, id, this.configuration.rematches.patienceMs)
+      if (await this.tools.planner.widenUncompared(tx, id)) return false
       return this.enterSwitching(tx, id)
     })
     if (!isReady) return null
@@ -89,11 +107,12 @@ export class RematchCourseService implements OnApplicationBootstrap {
     const rematch = await rematches.lock(tx, id)
     if (rematch === null || rematch.state !== 'switching' || rematch.is_paused) return null
     await stopIngest(tx)
+    const heldSinceMs = performance.now()
     const judged = rematch.cause === 'manual' ? rematch.generation_id : (await transitions.findActive(tx, engine))?.id
     const progress = (await rematches.progress(tx, [id])).get(id)
     if (judged === undefined || progress === undefined)
       throw new PharosError('internal-error', `The re-match ${id} has lost its database or its chunks.`)
-    const outcome = await this.tools.switchover.run(tx, rematch, progress, judged)
+    const outcome = await this.tools.switchover.run(tx, rematch, progress, { judgedGenerationId: judged, heldSinceMs })
     if (outcome.outcome === 'another-round') return outcome
     if (rematch.cause === 'database') await transitions.activate(tx, { id: rematch.generation_id, engine: rematch.engine })
     await rematches.end(tx, id, 'done', { report: outcome.report, problem: null })

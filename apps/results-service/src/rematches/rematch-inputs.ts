@@ -22,6 +22,16 @@ export class RematchInputs {
     return found.map(({ id, input, open }) => ({ id: Number(id), input: originalText(input), open: pairsOf(open) }))
   }
 
+  /** Whether of any package it is not known what it is searched for by, under the rules of the version. */
+  async lackKeys(tx: Transaction, packageIds: readonly number[], version: string): Promise<boolean> {
+    const found = await rows(
+      tx,
+      'select from unnest($1::int8[]) i where not exists (select from package_search s where s.package_id = i and s.version = $2) limit 1',
+      [plainArray(packageIds), version],
+    )
+    return found.length > 0
+  }
+
   async vulnerabilities(tx: Transaction, ids: readonly number[]): Promise<RematchVulnerability[]> {
     const found = await rows<{ id: string; native_id: string; namespace: string; content_hash: string }>(
       tx,

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common'
-import type { EngineName } from '@pharos/contracts'
+import type { DifferenceChunkResults, EngineName } from '@pharos/contracts'
 import { CONFIGURATION } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
 import { oneRow } from '../database/sql.js'
@@ -8,6 +8,7 @@ import { engineCode } from '../inventory/column-codes.js'
 import { stopIngest } from './ingest-lock.js'
 import { RematchChunkStore } from './rematch-chunk-store.js'
 import { RematchStore } from './rematch-store.js'
+import type { RematchRow } from './rematch-view.js'
 
 /** Which database the fleet is to be matched in, and which one its results are of. */
 export interface RematchPlan {
@@ -50,10 +51,47 @@ export class RematchPlanner {
       lastVulnerabilityId: Number(work.last_vulnerability_id),
       by: plan.by,
     })
+    const rematch = await this.rematches.find(tx, id)
+    if (rematch?.is_narrowed === true) await this.chunks.addDifference(tx, id)
+    else await this.addEverything(tx, { id, engine: plan.engine })
+    return id
+  }
+
+  /** Goes on with what both databases differ in, as a worker has told it. */
+  async choose(tx: Transaction, rematch: RematchRow, found: DifferenceChunkResults): Promise<void> {
+    // What another matcher would find in the former database is not what is stored.
+    if (found.isEverything || found.engineVersion !== rematch.base_engine_version) return this.widen(tx, rematch)
+    const { chunkPackages: packages, chunkVulnerabilities: vulnerabilities } = this.configuration.rematches
+    const { keysVersion, keys, records, scores } = found
+    const skipped = await this.chunks.addTouchedPackages(tx, rematch.id, { keysVersion, keys, size: packages })
+    await this.chunks.addNamedScores(tx, rematch.id, {
+      names: [...records, ...scores],
+      upTo: Number(rematch.last_vulnerability_id),
+      engine: rematch.engine,
+      size: vulnerabilities,
+    })
+    await this.rematches.markCompared(tx, rematch.id, { keysVersion, skipped })
+  }
+
+  /** Nobody could tell what the databases differ in: every package is matched. Returns whether that was so. */
+  async widenUncompared(tx: Transaction, rematchId: string): Promise<boolean> {
+    if (!(await this.rematches.isUncompared(tx, rematchId))) return false
+    const rematch = await this.rematches.lock(tx, rematchId)
+    // Another replica may have been faster.
+    if (rematch !== null && (await this.rematches.isUncompared(tx, rematchId))) await this.widen(tx, rematch)
+    return true
+  }
+
+  /** Every package is matched, whatever both databases differ in. */
+  async widen(tx: Transaction, rematch: RematchRow): Promise<void> {
+    await this.rematches.widen(tx, rematch.id)
+    await this.addEverything(tx, rematch)
+  }
+
+  private async addEverything(tx: Transaction, { id, engine }: Pick<RematchRow, 'id' | 'engine'>): Promise<void> {
     const { chunkPackages, chunkVulnerabilities } = this.configuration.rematches
     await this.chunks.addPackages(tx, id, chunkPackages)
-    await this.chunks.addScores(tx, id, { after: 0, engine: plan.engine, size: chunkVulnerabilities })
-    return id
+    await this.chunks.addScores(tx, id, { after: 0, engine, size: chunkVulnerabilities })
   }
 
   private async measure(tx: Transaction, plan: RematchPlan): Promise<PlanRow> {

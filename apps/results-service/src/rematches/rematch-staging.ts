@@ -80,6 +80,7 @@ export class RematchStaging {
         textArray(full.map(({ content }) => (content === null ? '{}' : matchBody(content)))),
       ],
     )
+    await this.storeKeys(tx, results)
     await this.stageVulnerabilities(
       tx,
       chunk.rematchId,
@@ -138,6 +139,18 @@ export class RematchStaging {
     ])
   }
 
+  /** What packages are searched for by: of the package alone, so that the next difference of databases chooses by it. */
+  private async storeKeys(tx: Transaction, { keys }: PackageChunkResults): Promise<void> {
+    if (keys === undefined) return
+    await tx.query(
+      `insert into package_search (package_id, version, keys)
+       select i.package_id, $1, t.keys::int8[] from unnest($2::int8[], $3::text[]) as t(id, keys) join package_input i on i.package_id = t.id order by 1
+       on conflict (package_id) do update set version = excluded.version, keys = excluded.keys
+        where (package_search.version, package_search.keys) is distinct from (excluded.version, excluded.keys)`,
+      [keys.version, plainArray(keys.units.map(([id]) => id)), textArray(keys.units.map(([, list]) => plainArray(list)))],
+    )
+  }
+
   private async stageVulnerabilities(
     tx: Transaction,
     rematchId: string,
@@ -172,7 +185,8 @@ const isAlike = (one: string, other: string): string =>
 function requireFit(chunk: StagedChunk, results: PackageChunkResults): void {
   const units = new Set(chunk.ids)
   const isUnknown = (id: number): boolean => !units.has(id)
-  const named = [...results.skipped, ...results.failed.map(({ id }) => id), ...results.matches.map(({ unit }) => unit)]
+  const keyed = results.keys?.units.map(([id]) => id) ?? []
+  const named = [...results.skipped, ...keyed, ...results.failed.map(({ id }) => id), ...results.matches.map(({ unit }) => unit)]
   if (named.some(isUnknown)) throw new PharosError('report-invalid', 'A result is of no package of this chunk.')
   if (results.matches.some(({ vulnerability }) => vulnerability >= results.vulnerabilities.length))
     throw new PharosError('report-invalid', 'A match names a vulnerability that the results do not hold.')

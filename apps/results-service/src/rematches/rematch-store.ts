@@ -78,7 +78,7 @@ export class RematchStore {
       `select r.id, c.*, u.* from rematch r
          cross join lateral (select count(*)::int as chunks, count(*) filter (where state <> 'open')::int as ended, count(*) filter (where state = 'failed')::int as failed,
                                     coalesce(sum(described), 0)::int as described from rematch_chunk where rematch_id = r.id) c
-         cross join lateral (select count(*) filter (where state = 1)::int as matched, count(*) filter (where state = 2)::int as skipped,
+         cross join lateral (select count(*) filter (where state = 1)::int as matched, count(*) filter (where state = 2)::int + r.skipped_packages as skipped,
                                     count(*) filter (where state = 3)::int as failed_units from rematch_unit where rematch_id = r.id) u
         where r.id = any ($1::uuid[])`,
       [ids],
@@ -97,10 +97,35 @@ export class RematchStore {
   async hasStaged(tx: Transaction, id: string): Promise<boolean> {
     const row = await oneRow<{ staged: boolean }>(
       tx,
-      `select exists (select from rematch_unit where rematch_id = $1) or exists (select from rematch_chunk where rematch_id = $1 and state <> 'open') as staged`,
+      `select exists (select from rematch_unit where rematch_id = $1) or exists (select from rematch_chunk where rematch_id = $1 and state <> 'open' and kind <> 'difference') as staged`,
       [id],
     )
     return row?.staged ?? false
+  }
+
+  /** What both databases differ in has chosen the packages; `skipped` are left out. */
+  async markCompared(tx: Transaction, id: string, chosen: { keysVersion: string; skipped: number }): Promise<void> {
+    await tx.query('update rematch set keys_version = $2, skipped_packages = $3, compared_at = clock_timestamp() where id = $1', [
+      id,
+      chosen.keysVersion,
+      chosen.skipped,
+    ])
+  }
+
+  /** Whether its difference was given up, and nothing stands in its place. */
+  async isUncompared(tx: Transaction, id: string): Promise<boolean> {
+    const row = await oneRow<{ uncompared: boolean }>(
+      tx,
+      `select is_narrowed and keys_version is null and not exists (select from rematch_chunk c where c.rematch_id = r.id and (c.kind <> 'difference' or c.state = 'open')) as uncompared
+         from rematch r where id = $1`,
+      [id],
+    )
+    return row?.uncompared ?? false
+  }
+
+  /** Every package is matched. */
+  async widen(tx: Transaction, id: string): Promise<void> {
+    await tx.query('update rematch set is_narrowed = false where id = $1', [id])
   }
 
   /** Ends it, and removes what it had prepared. */

@@ -11,6 +11,7 @@ import { SummaryStore } from '../findings/summary-store.js'
 import { generationRefOf, type GenerationRow } from '../generations/generation-view.js'
 import { engineCode } from '../inventory/column-codes.js'
 import { RematchChunkStore } from './rematch-chunk-store.js'
+import { PhaseTimes } from './phase-times.js'
 import { preparedReport, type RematchProgressRow, type RematchRow, secondsBetween } from './rematch-view.js'
 import { SwitchFindings } from './switch-findings.js'
 import { SwitchImages } from './switch-images.js'
@@ -54,62 +55,86 @@ export class RematchSwitch {
     @InjectClock() private readonly clock: Clock,
   ) {}
 
-  async run(tx: Transaction, rematch: RematchRow, progress: RematchProgressRow, judgedGenerationId: string): Promise<SwitchOutcome> {
+  /** `heldSince`: when reports began to wait, by performance.now(). */
+  async run(
+    tx: Transaction,
+    rematch: RematchRow,
+    progress: RematchProgressRow,
+    { judgedGenerationId, heldSinceMs }: { judgedGenerationId: string; heldSinceMs: number },
+  ): Promise<SwitchOutcome> {
     const { matches, findings, images } = this.parts
     const at = this.clock.now()
     const begunMs = performance.now()
-    const codes = { rematchId: rematch.id, engineCode: engineCode(rematch.engine) }
+    const phases = new PhaseTimes()
+    const codes = { rematchId: rematch.id, engineCode: engineCode(rematch.engine), keysVersion: rematch.keys_version }
     await tuneForSets(tx)
-    const late = await images.findLate(tx, { ...codes, lastVulnerabilityId: Number(rematch.last_vulnerability_id) })
+    const late = await phases.time('arrivals', () =>
+      images.findLate(tx, { ...codes, lastVulnerabilityId: Number(rematch.last_vulnerability_id) }),
+    )
     if ((late.packages > 0 || late.hasScores) && rematch.round < roundLimit) {
       await this.addRound(tx, rematch)
       return { outcome: 'another-round', packages: late.packages }
     }
     await images.leaveLate(tx, rematch.id)
-    await tx.query('select from image order by id for update')
+    await phases.time('locks', () => tx.query('select from image order by id for update'))
     const generation = await this.generation(tx, rematch.generation_id)
-    await matches.keepFormer(tx, { ...codes, generationId: rematch.generation_id })
-    const counted = await matches.apply(tx, { ...codes, generationId: rematch.generation_id })
-    const changed = await findings.apply(tx, {
-      ...codes,
-      engine: rematch.engine,
-      generationId: rematch.generation_id,
-      epssThreshold: this.configuration.rematches.epssEventThreshold,
-      at,
-    })
-    const moved = await images.move(tx, {
-      ...codes,
-      generationId: rematch.generation_id,
-      judgedGenerationId,
-      engineVersion: rematch.engine_version === '' ? null : rematch.engine_version,
-      database: this.usedDatabase(generation),
-    })
-    const movedRisk = await matches.imagesOfMovedRisk(tx)
-    const affectedImages = [...new Set([...(movedRisk ?? []), ...changed.map(({ imageId }) => imageId)])]
-    await this.parts.summaries.recount(tx, movedRisk === null || affectedImages.length > recountLimit ? null : affectedImages)
-    await this.parts.decisions.applyToImages(
-      tx,
-      changed.map(({ imageId }) => imageId),
-      at,
+    await phases.time('vulnerabilities', () => matches.keepFormer(tx))
+    const counted = await phases.time('matches', () => matches.apply(tx, { ...codes, generationId: rematch.generation_id }))
+    const changed = await phases.time('findings', () =>
+      findings.apply(tx, {
+        ...codes,
+        engine: rematch.engine,
+        generationId: rematch.generation_id,
+        epssThreshold: this.configuration.rematches.epssEventThreshold,
+        at,
+      }),
     )
-    await imagesMoved(tx, movedRisk === null ? null : affectedImages)
-    await this.announce(tx, rematch.engine, changed)
+    const moved = await phases.time('results', () =>
+      images.move(tx, {
+        ...codes,
+        generationId: rematch.generation_id,
+        judgedGenerationId,
+        engineVersion: rematch.engine_version === '' ? null : rematch.engine_version,
+        database: this.usedDatabase(generation),
+      }),
+    )
+    const movedRisk = await phases.time('risks', () => matches.imagesOfMovedRisk(tx))
+    const affectedImages = [...new Set([...(movedRisk ?? []), ...changed.map(({ imageId }) => imageId)])]
+    await phases.time('summaries', () =>
+      this.parts.summaries.recount(tx, movedRisk === null || affectedImages.length > recountLimit ? null : affectedImages),
+    )
+    await phases.time('decisions', () =>
+      this.parts.decisions.applyToImages(
+        tx,
+        changed.map(({ imageId }) => imageId),
+        at,
+      ),
+    )
+    await phases.time('events', () => this.announce(tx, rematch.engine, changed))
+    await phases.time('enrichment', () => imagesMoved(tx, movedRisk === null ? null : affectedImages))
     const prepared = preparedReport(rematch, progress, at)
-    const switching = Math.round(performance.now() - begunMs) / 1000
+    const vulnerabilities = { ...prepared.vulnerabilities, ...(await matches.moved(tx)) }
+    const endedMs = performance.now()
     return {
       outcome: 'switched',
       report: {
         ...prepared,
-        packages: await this.countUnits(tx, rematch.id),
+        packages: await this.countUnits(tx, rematch),
         matches: counted,
-        vulnerabilities: { ...prepared.vulnerabilities, ...(await matches.moved(tx)) },
+        vulnerabilities,
         findings: {
           appeared: sum(changed, 'appeared'),
           gone: sum(changed, 'gone'),
           changed: sum(changed, 'changed'),
         },
         images: { affected: changed.length, ...moved },
-        seconds: { ...prepared.seconds, switching, total: secondsBetween(rematch.started_at, new Date()) },
+        seconds: {
+          ...prepared.seconds,
+          switching: Math.round(endedMs - begunMs) / 1000,
+          total: secondsBetween(rematch.started_at, new Date()),
+          held: Math.round(endedMs - heldSinceMs) / 1000,
+          phases: phases.seconds(),
+        },
       },
     }
   }
@@ -159,12 +184,12 @@ export class RematchSwitch {
     )
   }
 
-  private async countUnits(tx: Transaction, rematchId: string): Promise<RematchReport['packages']> {
+  private async countUnits(tx: Transaction, { id, skipped_packages: skipped }: RematchRow): Promise<RematchReport['packages']> {
     const row = await oneRow<RematchReport['packages']>(
       tx,
-      `select count(*) filter (where state = 1)::int as matched, count(*) filter (where state = 2)::int as skipped, count(*) filter (where state = 3)::int as failed
+      `select count(*) filter (where state = 1)::int as matched, count(*) filter (where state = 2)::int + $2 as skipped, count(*) filter (where state = 3)::int as failed
          from rematch_unit where rematch_id = $1`,
-      [rematchId],
+      [id, skipped],
     )
     return row ?? { matched: 0, skipped: 0, failed: 0 }
   }

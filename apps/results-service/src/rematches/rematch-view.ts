@@ -11,6 +11,10 @@ export interface RematchRow {
   state: Rematch['state']
   is_paused: boolean
   is_narrowed: boolean
+  /** Packages that were left out without a row of their own. */
+  skipped_packages: number
+  /** Rules of the search keys by which the difference of both databases has chosen packages; null when it has chosen none. */
+  keys_version: string | null
   base_engine_version: string | null
   engine_version: string | null
   last_vulnerability_id: string
@@ -18,6 +22,7 @@ export interface RematchRow {
   report: RematchReport | null
   problem: string | null
   started_at: Date
+  compared_at: Date | null
   matched_at: Date | null
   ended_at: Date | null
 }
@@ -43,7 +48,12 @@ export function preparedReport(row: RematchRow, progress: RematchProgressRow, no
     vulnerabilities: { described, changedSeverity: 0, changedKev: 0, epssCrossed: 0 },
     findings: { appeared: 0, gone: 0, changed: 0 },
     images: { affected: 0, covered: 0, rescanned: 0 },
-    seconds: { matching: matchingSeconds, switching: 0, total: secondsBetween(row.started_at, row.ended_at ?? now) },
+    seconds: {
+      matching: matchingSeconds,
+      switching: 0,
+      total: secondsBetween(row.started_at, row.ended_at ?? now),
+      comparing: row.compared_at === null ? null : secondsBetween(row.started_at, row.compared_at),
+    },
   }
 }
 

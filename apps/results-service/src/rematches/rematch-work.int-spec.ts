@@ -66,14 +66,14 @@ describe('the work of a re-match', () => {
     const { former, id } = await begin(world)
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const claimed = await claimOne(world)
-      expect(claimed.chunk).toBe(1)
-      await world.work.fail({ rematchId: id, number: 1, token: claimed.token }, { reason: 'engine-crashed', isCounted: true })
+      expect(claimed.chunk).toBe(2)
+      await world.work.fail({ rematchId: id, number: 2, token: claimed.token }, { reason: 'engine-crashed', isCounted: true })
     }
     await world.finish(second, first)
     expect(await world.service.get(id)).toMatchObject({
       state: 'done',
       progress: { failed: 1 },
-      problem: 'Chunk 1 was given up: engine-crashed',
+      problem: 'Chunk 2 was given up: engine-crashed',
       report: { packages: { failed: 3 }, images: { covered: 0, rescanned: 1 } },
     })
     expect(await world.query('select generation_id from image_engine_result')).toEqual([{ generation_id: former.id }])
@@ -85,7 +85,7 @@ describe('the work of a re-match', () => {
       const { chunk, token } = await claimOne(world)
       await world.work.fail({ rematchId: id, number: chunk, token }, { reason: 'drain', isCounted: false })
     }
-    expect((await claimOne(world)).chunk).toBe(1)
+    expect((await claimOne(world)).chunk).toBe(2)
   })
 
   it('is left to scans when no worker has the engine', async () => {

@@ -17,7 +17,9 @@ import { generationRefOf, type GenerationRow } from '../generations/generation-v
 import { engineCode } from '../inventory/column-codes.js'
 import { storedText } from '../inventory/stored-text.js'
 import { RematchChunkStore, type TakenChunk } from './rematch-chunk-store.js'
+import { RematchCourseService } from './rematch-course.service.js'
 import { RematchInputs } from './rematch-inputs.js'
+import { RematchPlanner } from './rematch-planner.js'
 import { RematchStaging } from './rematch-staging.js'
 import { RematchStore } from './rematch-store.js'
 import type { RematchRow } from './rematch-view.js'
@@ -38,6 +40,7 @@ export class RematchWorkTools {
     readonly inputs: RematchInputs,
     readonly staging: RematchStaging,
     readonly generations: GenerationTransitions,
+    readonly planner: RematchPlanner,
   ) {}
 }
 
@@ -47,20 +50,14 @@ export class RematchWorkService {
   constructor(
     private readonly database: Database,
     private readonly tools: RematchWorkTools,
+    private readonly course: RematchCourseService,
     @Inject(CONFIGURATION) private readonly configuration: Pick<ResultsConfiguration, 'rematches' | 'scans'>,
     @InjectClock() private readonly clock: Clock,
   ) {}
 
   /** The next chunk for a worker, with what is stored of its packages or vulnerabilities. */
   async claim(request: ClaimRematchChunk): Promise<ClaimedRematchChunk> {
-    const { leaseMs } = this.configuration.rematches
-    return this.database.inTransaction(async (tx) => {
-      const chunk = await this.tools.chunks.take(tx, { id: request.workerId, leaseMs })
-      if (chunk === null) return { outcome: 'none' }
-      const rematch = await this.tools.rematches.find(tx, chunk.rematchId)
-      if (rematch === null) throw new PharosError('internal-error', 'A chunk has no re-match.')
-      return this.describe(tx, rematch, chunk, request.engineVersion)
-    })
+    return this.database.inTransaction((tx) => this.take(tx, request))
   }
 
   /** Renews a lease. `continue` is false when the chunk is another's, or the re-match was paused. */
@@ -78,6 +75,12 @@ export class RematchWorkService {
    * `report-invalid` for results of another chunk.
    */
   async deliver(credential: ChunkCredential, results: RematchChunkResults): Promise<RematchChunkAnswer> {
+    const answer = await this.stage(credential, results)
+    if (answer.outcome === 'stored') this.course.hasten()
+    return answer
+  }
+
+  private async stage(credential: ChunkCredential, results: RematchChunkResults): Promise<RematchChunkAnswer> {
     return this.database.inTransaction(async (tx) => {
       // What is compared with the open matches and what is kept of them must be of one moment.
       await tx.query('set transaction isolation level repeatable read')
@@ -89,7 +92,9 @@ export class RematchWorkService {
       if (chunk.state === 'done') return { outcome: 'already-stored' }
       if (chunk.kind !== results.kind) throw new PharosError('report-invalid', 'The results are of another kind than the chunk.')
       const staged = { rematchId: rematch.id, engineCode: engineCode(rematch.engine), ids: chunk.ids }
-      if (results.kind === 'packages') {
+      if (results.kind === 'difference') {
+        await this.tools.planner.choose(tx, rematch, results)
+      } else if (results.kind === 'packages') {
         if ((await this.tools.staging.stagePackages(tx, staged, results)) === 'repeat') {
           await this.tools.chunks.release(tx, rematch.id, credential.number, { reason: 'Its matches changed meanwhile.', isCounted: false })
           return { outcome: 'repeat' }
@@ -111,12 +116,32 @@ export class RematchWorkService {
     })
   }
 
+  private async take(tx: Transaction, request: ClaimRematchChunk): Promise<ClaimedRematchChunk> {
+    const { leaseMs } = this.configuration.rematches
+    const chunk = await this.tools.chunks.take(tx, { id: request.workerId, leaseMs, comparesDatabases: request.comparesDatabases ?? false })
+    if (chunk === null) return this.nothing(tx)
+    const rematch = await this.tools.rematches.find(tx, chunk.rematchId)
+    if (rematch === null) throw new PharosError('internal-error', 'A chunk has no re-match.')
+    const described = await this.describe(tx, rematch, chunk, request.engineVersion)
+    if (described !== null) return described
+    await this.tools.chunks.finish(tx, rematch.id, chunk.number, 0)
+    await this.tools.planner.widen(tx, rematch)
+    return this.take(tx, request)
+  }
+
+  /** Nothing to do now; a database that waits for its verdict can be fetched meanwhile. */
+  private async nothing(tx: Transaction): Promise<ClaimedRematchChunk> {
+    const coming = await this.tools.generations.newestUnjudged(tx, 'grype')
+    return coming === null ? { outcome: 'none' } : { outcome: 'none', prepare: this.refOf(coming) }
+  }
+
+  /** null for a difference of databases of which one is no longer at hand. */
   private async describe(
     tx: Transaction,
     rematch: RematchRow,
     chunk: TakenChunk,
     engineVersion: string,
-  ): Promise<Exclude<ClaimedRematchChunk, { outcome: 'none' }>> {
+  ): Promise<Exclude<ClaimedRematchChunk, { outcome: 'none' }> | null> {
     await tx.query(
       `update rematch set engine_version = case when engine_version is null or engine_version = $2 then $2 else '' end where id = $1 and engine_version is distinct from $2`,
       [rematch.id, engineVersion],
@@ -131,16 +156,23 @@ export class RematchWorkService {
     }
     if (chunk.kind === 'scores')
       return { ...claimed, kind: 'scores', vulnerabilities: await this.tools.inputs.vulnerabilities(tx, chunk.ids) }
-    // Stored results of another version of the matcher may differ for packages that the databases' difference cannot touch.
-    const isNarrowed = rematch.is_narrowed && rematch.base_engine_version === engineVersion
-    const former =
-      isNarrowed && rematch.former_generation_id !== null ? await this.tools.generations.find(tx, rematch.former_generation_id) : null
+    const formerGeneration = await this.formerOf(tx, rematch)
+    if (chunk.kind === 'difference') return formerGeneration && { ...claimed, kind: 'difference', formerGeneration }
     return {
       ...claimed,
       kind: 'packages',
-      formerGeneration: former?.has_archive === true ? this.refOf(former) : null,
+      formerGeneration: rematch.base_engine_version === engineVersion ? formerGeneration : null,
       units: await this.tools.inputs.units(tx, rematch.engine, chunk.ids),
+      // Those that a difference has chosen by their keys have them.
+      withKeys: rematch.keys_version === null || (await this.tools.inputs.lackKeys(tx, chunk.ids, rematch.keys_version)),
     }
+  }
+
+  /** The database whose difference to the new one narrows the work; null where it does not, or is not at hand. */
+  private async formerOf(tx: Transaction, rematch: RematchRow): Promise<GenerationRef | null> {
+    if (!rematch.is_narrowed || rematch.former_generation_id === null) return null
+    const former = await this.tools.generations.find(tx, rematch.former_generation_id)
+    return former?.has_archive === true ? this.refOf(former) : null
   }
 
   private refOf(row: GenerationRow | null): GenerationRef {

@@ -9,6 +9,8 @@ import { unitStates } from './rematch-staging.js'
 export interface ImageSwitch {
   readonly rematchId: string
   readonly engineCode: number
+  /** See RematchRow. */
+  readonly keysVersion: string | null
   /** The generation that the fleet was judged by. */
   readonly judgedGenerationId: string
   readonly generationId: string
@@ -21,21 +23,24 @@ export interface ImageSwitch {
 @Injectable()
 export class SwitchImages {
   /**
-   * Fills the temporary table `late_package`: packages that were not matched, or whose open matches have changed since they were
-   * compared. Returns how many, and whether vulnerabilities came in that no scores were asked for.
+   * Fills the temporary table `late_package`: packages that were not judged, or whose open matches have changed since they were
+   * compared. One that no difference touches matches the same in both databases, whatever a scan has stored since: it is judged.
+   * Returns how many, and whether vulnerabilities came in that no scores were asked for.
    */
   async findLate(
     tx: Transaction,
-    input: { rematchId: string; engineCode: number; lastVulnerabilityId: number },
+    input: { rematchId: string; engineCode: number; lastVulnerabilityId: number; keysVersion: string | null },
   ): Promise<{ packages: number; hasScores: boolean }> {
     await tx.query(
       `create temp table late_package on commit drop as
        select i.package_id from package_input i where not exists (select from rematch_unit u where u.rematch_id = $1 and u.package_id = i.package_id)
+          and not exists (select from package_search s where s.package_id = i.package_id and s.version = $2)
        union all
        select u.package_id from rematch_unit u
-         left join (${openMatchHash(String(input.engineCode), 'true')}) h on h.package_id = u.package_id
-        where u.rematch_id = $1 and u.state <> ${unitStates.failed} and u.open_hash <> coalesce(h.hash, 0)`,
-      [input.rematchId],
+         left join (${openMatchHash(String(input.engineCode), `exists (select from rematch_unit u where u.rematch_id = $1 and u.package_id = m.package_id and u.state = ${unitStates.matched})`)}) h
+           on h.package_id = u.package_id
+        where u.rematch_id = $1 and u.state = ${unitStates.matched} and u.open_hash <> coalesce(h.hash, 0)`,
+      [input.rematchId, input.keysVersion],
     )
     const row = await oneRow<{ packages: number; has_scores: boolean }>(
       tx,
@@ -62,8 +67,9 @@ export class SwitchImages {
   async move(tx: Transaction, input: ImageSwitch): Promise<{ covered: number; rescanned: number }> {
     await tx.query(
       `create temp table uncovered_package on commit drop as
-       select p.id as package_id from package p where not exists (
-         select from rematch_unit u where u.rematch_id = $1 and u.package_id = p.id and u.state <> ${unitStates.failed})`,
+       select p.id as package_id from package p where not exists (select from package_input i where i.package_id = p.id)
+       union
+       select package_id from rematch_unit where rematch_id = $1 and state = ${unitStates.failed}`,
       [input.rematchId],
     )
     await tx.query('analyze uncovered_package')

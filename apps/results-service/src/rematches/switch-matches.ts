@@ -27,18 +27,28 @@ const isMatched = `join rematch_unit u on u.rematch_id = s.rematch_id and u.pack
 export class SwitchMatches {
   constructor(private readonly vulnerabilities: VulnerabilityStore) {}
 
-  /** Keeps how things stood in narrow temporary tables, for the comparison after the switch. */
-  async keepFormer(tx: Transaction, { engineCode }: MatchSwitch): Promise<void> {
+  /** Keeps how vulnerabilities stood, for the comparison after the switch. */
+  async keepFormer(tx: Transaction): Promise<void> {
     await this.readVulnerabilities(tx, 'vulnerability_before')
-    await tx.query(
-      `create temp table match_before on commit drop as
-       select id, package_id, vulnerability_id, fix_state from package_match where is_open and engine = ${engineCode}`,
-    )
-    await tx.query('analyze match_before')
   }
 
   /** Packages and vulnerabilities that were removed since they were matched are left out. */
   async apply(tx: Transaction, input: MatchSwitch): Promise<RematchReport['matches']> {
+    const counted = await this.count(tx, input)
+    await tx.query(
+      `create temp table gone_match on commit drop as
+       select m.id, m.package_id, m.vulnerability_id, m.fix_state from rematch_gone s ${isMatched} join package_match m on m.id = s.match_id and m.is_open where s.rematch_id = $1`,
+      [input.rematchId],
+    )
+    await tx.query('analyze gone_match')
+    await tx.query('update package_match m set is_open = false, until_generation = $1 from gone_match g where m.id = g.id', [
+      input.generationId,
+    ])
+    await tx.query(
+      `create temp table new_match on commit drop as
+       select s.package_id, s.vulnerability_key, s.fix_state, s.content_hash, s.body from rematch_match s ${isMatched} where s.rematch_id = $1`,
+      [input.rematchId],
+    )
     await this.storeVulnerabilities(tx, input)
     await tx.query(
       `insert into vulnerability_score (vulnerability_id, risk, epss, percentile, body)
@@ -46,29 +56,21 @@ export class SwitchMatches {
        on conflict (vulnerability_id) do update set risk = excluded.risk, epss = excluded.epss, percentile = excluded.percentile, body = excluded.body`,
       [input.rematchId],
     )
-    const counted = await this.count(tx, input)
-    await tx.query(
-      `update package_match m set is_open = false, until_generation = $2 from rematch_gone s ${isMatched} where s.rematch_id = $1 and m.id = s.match_id and m.is_open`,
-      [input.rematchId, input.generationId],
-    )
-    await tx.query(
-      `create temp table match_after on commit drop as
-       select b.* from match_before b where not exists (select from rematch_gone s ${isMatched} where s.rematch_id = $1 and s.match_id = b.id)`,
-      [input.rematchId],
-    )
+    await tx.query('create temp table placed_match (id bigint, package_id bigint) on commit drop')
     await tx.query(
       `with inserted as (
          insert into package_match (package_id, vulnerability_id, engine, fix_state, content_hash, body, since_generation)
-         select s.package_id, v.id, $3::int2, s.fix_state, s.content_hash, s.body::json, $2
-           from rematch_match s ${isMatched} join vulnerability v on v.key_hash = s.vulnerability_key
-           join package p on p.id = s.package_id where s.rematch_id = $1 order by s.package_id, v.id
-         returning id, package_id, vulnerability_id, fix_state)
-       insert into match_after select * from inserted`,
-      [input.rematchId, input.generationId, input.engineCode],
+         select s.package_id, v.id, $1::int2, s.fix_state, s.content_hash, s.body::json, $2
+           from new_match s join vulnerability v on v.key_hash = s.vulnerability_key join package p on p.id = s.package_id order by s.package_id, v.id
+         returning id, package_id)
+       insert into placed_match select * from inserted`,
+      [input.engineCode, input.generationId],
     )
-    await tx.query('analyze match_after')
+    await tx.query('analyze placed_match')
     await this.readVulnerabilities(tx, 'vulnerability_after')
+    await this.findMoved(tx)
     await this.findTouched(tx, input)
+    await this.readMatches(tx, input)
     await this.choose(tx, 'before')
     await this.choose(tx, 'after')
     return counted
@@ -76,11 +78,7 @@ export class SwitchMatches {
 
   /** Images with findings of vulnerabilities whose risk moved; null when these are so many that all images are counted faster. */
   async imagesOfMovedRisk(tx: Transaction): Promise<number[] | null> {
-    const moved = await rows<{ id: string }>(
-      tx,
-      'select b.id from vulnerability_before b join vulnerability_after a on a.id = b.id where a.risk <> b.risk limit $1',
-      [movedLimit + 1],
-    )
+    const moved = await rows<{ id: string }>(tx, 'select id from moved_vulnerability where has_other_risk limit $1', [movedLimit + 1])
     if (moved.length > movedLimit) return null
     const found = await rows<{ image_id: string }>(
       tx,
@@ -105,14 +103,13 @@ export class SwitchMatches {
    * In batches by key: the rules of alias groups are those of a report. As with reports, only records that match something: what
    * others are called now must not merge findings that are about to go.
    */
-  private async storeVulnerabilities(tx: Transaction, { rematchId }: MatchSwitch): Promise<void> {
+  private async storeVulnerabilities(tx: Transaction, { rematchId, engineCode }: MatchSwitch): Promise<void> {
     await tx.query(
       `create temp table kept_key on commit drop as
-       select s.vulnerability_key as key_hash from rematch_match s ${isMatched} where s.rematch_id = $1
-       union
-       select v.key_hash from match_before b join vulnerability v on v.id = b.vulnerability_id
-        where not exists (select from rematch_gone s ${isMatched} where s.rematch_id = $1 and s.match_id = b.id)`,
-      [rematchId],
+       select r.key_hash from rematch_vulnerability r
+        where r.rematch_id = $1 and (exists (select from new_match n where n.vulnerability_key = r.key_hash)
+           or exists (select from vulnerability v join package_match m on m.vulnerability_id = v.id and m.is_open and m.engine = $2 where v.key_hash = r.key_hash))`,
+      [rematchId, engineCode],
     )
     for (let after = '00000000-0000-0000-0000-000000000000'; ; ) {
       const found = await rows<{ key_hash: string; risk: number; body: string }>(
@@ -140,26 +137,51 @@ export class SwitchMatches {
     await tx.query(`analyze ${table}`)
   }
 
+  /** Vulnerabilities of which something else is said now that decides or shows in findings. */
+  private async findMoved(tx: Transaction): Promise<void> {
+    await tx.query(
+      `create temp table moved_vulnerability on commit drop as
+       select a.id, a.group_id, a.group_id <> b.group_id as has_other_group, a.risk <> b.risk as has_other_risk,
+              (a.group_id, a.severity, a.is_kev) is distinct from (b.group_id, b.severity, b.is_kev) as shows
+         from vulnerability_before b join vulnerability_after a on a.id = b.id
+        where (a.group_id, a.severity, a.is_kev, a.risk) is distinct from (b.group_id, b.severity, b.is_kev, b.risk)`,
+    )
+    await tx.query('create index on moved_vulnerability (id)')
+    await tx.query('analyze moved_vulnerability')
+  }
+
   /**
    * Packages for which another match may speak now: those with staged differences, those of vulnerabilities that are grouped, rated
-   * or listed otherwise, and, where risks have moved, those with several matches of one group.
+   * or listed otherwise, and, where risks have moved, those with several matches of one group. What is open is read after the
+   * change: a package whose match has gone is there for that.
    */
-  private async findTouched(tx: Transaction, { rematchId }: MatchSwitch): Promise<void> {
+  private async findTouched(tx: Transaction, { engineCode }: MatchSwitch): Promise<void> {
     await tx.query(
       `create temp table touched_package on commit drop as
-       select s.package_id from rematch_gone s ${isMatched} where s.rematch_id = $1
+       select package_id from gone_match
        union
-       select s.package_id from rematch_match s ${isMatched} where s.rematch_id = $1
+       select package_id from placed_match
        union
-       select m.package_id from match_before m join vulnerability_before b on b.id = m.vulnerability_id join vulnerability_after a on a.id = b.id
-        where (a.group_id, a.severity, a.is_kev) is distinct from (b.group_id, b.severity, b.is_kev)
+       select m.package_id from moved_vulnerability x join package_match m on m.vulnerability_id = x.id and m.is_open and m.engine = ${engineCode} where x.shows
        union
-       select m.package_id from match_after m join vulnerability_after a on a.id = m.vulnerability_id left join vulnerability_before b on b.id = a.id
-        where exists (select from vulnerability_before x join vulnerability_after y on y.id = x.id where y.risk <> x.risk)
-        group by m.package_id, a.group_id having count(*) > 1 and bool_or(a.risk is distinct from b.risk)`,
-      [rematchId],
+       select m.package_id from (select distinct group_id from moved_vulnerability where has_other_risk) x join vulnerability v on v.group_id = x.group_id
+         join package_match m on m.vulnerability_id = v.id and m.is_open and m.engine = ${engineCode}
+        group by m.package_id, x.group_id having count(*) > 1`,
     )
     await tx.query('analyze touched_package')
+  }
+
+  /** The open matches of touched packages as they were and as they are. */
+  private async readMatches(tx: Transaction, { engineCode }: MatchSwitch): Promise<void> {
+    await tx.query(
+      `create temp table match_after on commit drop as
+       select m.id, m.package_id, m.vulnerability_id, m.fix_state from touched_package t join package_match m on m.package_id = t.package_id and m.is_open and m.engine = ${engineCode}`,
+    )
+    await tx.query(
+      `create temp table match_before on commit drop as
+       select * from match_after a where not exists (select from placed_match p where p.id = a.id) union all select id, package_id, vulnerability_id, fix_state from gone_match`,
+    )
+    for (const table of ['match_after', 'match_before']) await tx.query(`analyze ${table}`)
   }
 
   /** The match that speaks for each touched package and alias group: of the highest risk, then severity, then the one stored first. */
@@ -167,7 +189,7 @@ export class SwitchMatches {
     await tx.query(
       `create temp table chosen_${when} on commit drop as
        select distinct on (m.package_id, v.group_id) m.package_id, v.group_id, m.vulnerability_id, m.id as match_id, v.severity, m.fix_state, v.is_kev
-         from touched_package t join match_${when} m on m.package_id = t.package_id join vulnerability_${when} v on v.id = m.vulnerability_id
+         from match_${when} m join vulnerability_${when} v on v.id = m.vulnerability_id
         order by m.package_id, v.group_id, v.risk desc, v.severity desc, m.vulnerability_id, m.id`,
     )
     await tx.query(`analyze chosen_${when}`)

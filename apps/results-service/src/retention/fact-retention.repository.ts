@@ -51,6 +51,7 @@ export class FactRetentionRepository {
     // TypeORM answers a DELETE with its rows and their number; `rows` gives the rows.
     const removed = plainArray(found.map(({ id }) => id))
     await tx.query('delete from package_input where package_id = any ($1::int8[])', [removed])
+    await tx.query('delete from package_search where package_id = any ($1::int8[])', [removed])
     await tx.query('delete from package_match where package_id = any ($1::int8[]) and is_open', [removed])
     await tx.query('delete from package_match where package_id = any ($1::int8[]) and not is_open', [removed])
     return found.length

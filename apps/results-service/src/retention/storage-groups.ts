@@ -5,7 +5,7 @@ type GroupName = StorageGroup['name']
 
 /** Which table belongs where: by its name, or the first pattern that fits. */
 const groups: readonly (readonly [GroupName, RegExp])[] = [
-  ['packages', /^(package|package_input|image_package)$/],
+  ['packages', /^(package|package_input|package_search|image_package)$/],
   ['sboms', /^catalogue(_chunk)?$/],
   ['vulnerabilities', /^(vulnerability(_.*)?|package_match)$/],
   ['history', /^(finding_event|image_package_event|finding_decision_event)$/],

@@ -32,6 +32,7 @@ const found: UnitMatches = {
   ],
   skipped: [4],
   failed: [{ id: 3, reason: 'x'.repeat(3000) }],
+  keys: { version: '0.121.2-1', units: [[1, [7, 9]]] },
   database: { schemaVersion: 'v6', builtAt: null, checksum: null, isSample: false },
   engineVersion: '0.121.2',
 }
@@ -61,6 +62,11 @@ describe('what is delivered of matched packages', () => {
       { unit: 1, vulnerability: 1, content },
       { unit: 2, vulnerability: 1, content },
     ])
+  })
+
+  it('tells what units are searched for by where that was asked for', () => {
+    expect(results.keys).toEqual({ version: '0.121.2-1', units: [[1, [7, 9]]] })
+    expect(packageResultsOf(chunk, { ...found, keys: null })).not.toHaveProperty('keys')
   })
 
   it('is nothing of a unit that failed, whose matches may not be all', () => {

@@ -4,6 +4,7 @@ import type { UnitMatcher, UnitMatches } from '@pharos/scanners'
 
 type Claimed = Exclude<ClaimedRematchChunk, { outcome: 'none' }>
 export type PackagesChunk = Extract<Claimed, { kind: 'packages' }>
+export type DifferenceChunk = Extract<Claimed, { kind: 'difference' }>
 export type ScoresChunk = Extract<Claimed, { kind: 'scores' }>
 
 const reasonLimit = 2000
@@ -19,6 +20,7 @@ export function packageResultsOf(chunk: PackagesChunk, found: UnitMatches): Pack
     kind: 'packages',
     engineVersion: found.engineVersion,
     skipped: found.skipped,
+    ...(found.keys === null ? {} : { keys: { version: found.keys.version, units: [...found.keys.units] } }),
     failed: found.failed.map(({ id, reason }) => ({ id, reason: reason.slice(0, reasonLimit) })),
     vulnerabilities: found.vulnerabilities.map((vulnerability, position) => {
       const key = keys[position] ?? ''

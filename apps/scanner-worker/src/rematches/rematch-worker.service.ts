@@ -1,12 +1,12 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common'
-import { type ClaimedRematchChunk, PharosError, type RematchChunkResults } from '@pharos/contracts'
+import { type ClaimedRematchChunk, type GenerationRef, PharosError, type RematchChunkResults } from '@pharos/contracts'
 import { type Clock, InjectClock, InjectConfiguration, PharosLogger } from '@pharos/service-kit'
 import { ChunkLease } from '../chunks/chunk-lease.js'
 import type { WorkerConfiguration } from '../configuration.js'
 import { GenerationStore, type HeldGeneration } from '../databases/generation-store.js'
 import { Patience } from '../scans/patience.js'
 import { WorkerIdentity } from '../workers/worker-identity.js'
-import { type PackagesChunk, packageResultsOf, scoreResultsOf, type ScoresChunk } from './chunk-results.js'
+import { type DifferenceChunk, type PackagesChunk, packageResultsOf, scoreResultsOf, type ScoresChunk } from './chunk-results.js'
 import { RematchClient } from './rematch.client.js'
 import { RematchEngine } from './rematch-engine.js'
 
@@ -33,6 +33,8 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
   private readonly end = new AbortController()
   private readonly loops: Promise<void>[] = []
   private busy = 0
+  /** The generation that is ready for work to come. */
+  private preparedId: string | undefined
 
   constructor(
     private readonly tools: RematchWorkerTools,
@@ -63,7 +65,7 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
         if (!isUnheard && !signal.aborted) this.logger.warn('rematch unheard', { error })
         isUnheard = true
       }
-      if (this.busy === 0) await this.tools.engine.rest()
+      if (this.busy === 0 && this.preparedId === undefined) await this.tools.engine.rest()
       await this.clock.sleep(this.configuration.rematches.pollMs, signal).catch(() => undefined)
     }
   }
@@ -72,8 +74,13 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
   private async workOnce(): Promise<boolean> {
     const engineVersion = this.tools.engine.version
     if (engineVersion === null) return false
-    const claimed = await this.tools.client.claim({ workerId: this.tools.identity.id, engineVersion }, this.end.signal)
-    if (claimed.outcome === 'none') return false
+    const request = { workerId: this.tools.identity.id, engineVersion, comparesDatabases: true }
+    const claimed = await this.tools.client.claim(request, this.end.signal)
+    if (claimed.outcome === 'none') {
+      await this.prepare(claimed.prepare)
+      return false
+    }
+    this.preparedId = undefined
     this.busy += 1
     const lease = new ChunkLease(() => this.tools.client.renew(claimed), claimed.leaseMs, this.clock, this.end.signal)
     lease.start()
@@ -86,12 +93,33 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
     return true
   }
 
+  /** Has a database at hand that is being judged: the fleet waits less once it is accepted. Nobody waits for this, so failing is no news. */
+  private async prepare(generation: GenerationRef | undefined): Promise<void> {
+    if (generation?.id === this.preparedId) return
+    this.preparedId = generation?.id
+    if (generation === undefined) return
+    this.busy += 1
+    try {
+      await this.withDatabase({ generation }, async (directory) => {
+        const matcher = await this.tools.engine.matcher()
+        await matcher.prepare(directory, { limits: this.limits, signal: this.end.signal })
+      })
+      this.logger.debug('rematch prepared', { generation: generation.id })
+    } catch (error) {
+      this.logger.debug('rematch unprepared', { generation: generation.id, error })
+    } finally {
+      this.busy -= 1
+    }
+  }
+
   private async work(claimed: Claimed, signal: AbortSignal): Promise<void> {
     const about = { rematch: claimed.rematchId, chunk: claimed.chunk, kind: claimed.kind }
     try {
-      const results = claimed.kind === 'packages' ? await this.match(claimed, signal) : await this.describe(claimed, signal)
+      const beganMs = this.clock.nowMs()
+      const results = await this.resultsOf(claimed, signal)
+      const workedMs = this.clock.nowMs() - beganMs
       const { outcome } = await this.tools.patience.until(signal, () => this.tools.client.deliver(claimed, results, signal))
-      this.logger.debug('rematch delivered', { ...about, outcome })
+      this.logger.debug('rematch delivered', { ...about, outcome, workedMs, deliveredMs: this.clock.nowMs() - beganMs - workedMs })
     } catch (error) {
       const isOurs = !(error instanceof PharosError && error.code === 'attempt-superseded')
       this.logger.info('rematch chunk failed', { ...about, error })
@@ -101,6 +129,30 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
     }
   }
 
+  private resultsOf(claimed: Claimed, signal: AbortSignal): Promise<RematchChunkResults> {
+    switch (claimed.kind) {
+      case 'difference':
+        return this.compare(claimed, signal)
+      case 'packages':
+        return this.match(claimed, signal)
+      case 'scores':
+        return this.describe(claimed, signal)
+    }
+  }
+
+  private async compare(chunk: DifferenceChunk, signal: AbortSignal): Promise<RematchChunkResults> {
+    return this.withDatabase(chunk, async (directory) => {
+      const former = await this.tools.generations.hold(chunk.formerGeneration)
+      try {
+        const matcher = await this.tools.engine.matcher()
+        const found = await matcher.difference(former.directory, directory, { limits: this.limits, signal })
+        return { kind: 'difference', engineVersion: matcher.engineVersion, ...found }
+      } finally {
+        former.release()
+      }
+    })
+  }
+
   private async match(chunk: PackagesChunk, signal: AbortSignal): Promise<RematchChunkResults> {
     return this.withDatabase(chunk, async (directory) => {
       const former = chunk.formerGeneration === null ? null : await this.holdFormer(chunk.formerGeneration)
@@ -108,6 +160,7 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
         const matcher = await this.tools.engine.matcher()
         const found = await matcher.matchUnits(chunk.units, directory, {
           formerDatabaseDirectory: former?.directory,
+          withKeys: chunk.withKeys,
           limits: this.limits,
           signal,
         })
@@ -126,7 +179,7 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
     })
   }
 
-  private async withDatabase<T>({ generation }: Claimed, work: (directory: string) => Promise<T>): Promise<T> {
+  private async withDatabase<T>({ generation }: Pick<Claimed, 'generation'>, work: (directory: string) => Promise<T>): Promise<T> {
     const held = await this.tools.generations.hold(generation)
     try {
       return await work(held.directory)

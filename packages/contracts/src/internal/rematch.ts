@@ -17,8 +17,9 @@ export const ClaimRematchChunk = defineSchema(
   z.object({
     workerId: z.string().min(1).max(200),
     engineVersion: z.string().min(1).max(100).describe('Version of the matcher at this worker'),
+    comparesDatabases: z.boolean().optional().describe('Whether it knows the kind of work that tells what two databases differ in'),
   }),
-  { workerId: 'worker-1', engineVersion: '0.121.2' },
+  { workerId: 'worker-1', engineVersion: '0.121.2', comparesDatabases: true },
 )
 export type ClaimRematchChunk = z.infer<typeof ClaimRematchChunk>
 
@@ -60,9 +61,14 @@ export const ClaimedRematchChunk = defineSchema(
         'Where given, units that the difference of both databases cannot touch may be skipped',
       ),
       units: z.array(RematchUnit),
+      withKeys: z.boolean().optional().describe('The search keys of the units are wanted as well'),
     }),
+    z.object({ ...claimed, kind: z.literal('difference'), formerGeneration: GenerationRef.describe('To be compared with the other one') }),
     z.object({ ...claimed, kind: z.literal('scores'), vulnerabilities: z.array(RematchVulnerability) }),
-    z.object({ outcome: z.literal('none') }),
+    z.object({
+      outcome: z.literal('none'),
+      prepare: GenerationRef.optional().describe('A database that work will soon be of: whoever has it at hand then is faster'),
+    }),
   ]),
   { outcome: 'none' },
 )
@@ -70,11 +76,19 @@ export type ClaimedRematchChunk = z.infer<typeof ClaimedRematchChunk>
 
 const risk = z.number().min(0).max(100)
 
+/** Stands for a name that matchers search by. Two names may share one; a unit without the names of a difference is not touched by it. */
+const searchKey = z.int().min(0)
+const searchKeysVersion = z.string().min(1).max(100).describe('Rules that the search keys were made by; keys of others say nothing')
+
 /** What came of a chunk of packages. A unit that is neither skipped nor failed was matched, and has the matches that are listed and no others. */
 export const PackageChunkResults = z.object({
   kind: z.literal('packages'),
   engineVersion: z.string().min(1).max(100),
   skipped: z.array(z.int()),
+  keys: z
+    .object({ version: searchKeysVersion, units: z.array(z.tuple([z.int(), z.array(searchKey)])) })
+    .optional()
+    .describe('Search keys of units; one that has none is touched by every difference'),
   failed: z.array(z.object({ id: z.int(), reason: z.string().max(2000) })),
   vulnerabilities: z.array(
     z.object({
@@ -114,10 +128,22 @@ export const ScoreChunkResults = z.object({
 })
 export type ScoreChunkResults = z.infer<typeof ScoreChunkResults>
 
+/** What two databases differ in. */
+export const DifferenceChunkResults = z.object({
+  kind: z.literal('difference'),
+  engineVersion: z.string().min(1).max(100),
+  keysVersion: searchKeysVersion,
+  isEverything: z.boolean().describe('Something that decides any search differs: every package is matched'),
+  keys: z.array(searchKey).describe('Of the names that matchers find other records by'),
+  records: z.array(z.string()).describe('Vulnerabilities of which something else is said, by their names in lower case'),
+  scores: z.array(z.string()).describe('Vulnerabilities of which nothing but EPSS or known exploitation differs'),
+})
+export type DifferenceChunkResults = z.infer<typeof DifferenceChunkResults>
+
 /** Delivered as gzip JSON with the chunk's token. */
 export const RematchChunkResults = defineSchema(
   'RematchChunkResults',
-  z.discriminatedUnion('kind', [PackageChunkResults, ScoreChunkResults]),
+  z.discriminatedUnion('kind', [PackageChunkResults, ScoreChunkResults, DifferenceChunkResults]),
   { kind: 'packages', engineVersion: '0.121.2', skipped: [1], failed: [], vulnerabilities: [], matches: [] },
 )
 export type RematchChunkResults = z.infer<typeof RematchChunkResults>

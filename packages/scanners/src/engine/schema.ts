@@ -55,7 +55,18 @@ export const EngineUnitsMatched = z.object({
   vulnerabilityCount: z.int(),
   warnings: EngineMatch.shape.warnings,
   database: OpenedDatabase,
+  keysVersion: z.string().optional(),
 })
+
+/** Stands for a name that matchers search by (tools/internal/engine/difference). */
+const searchKey = z.int().min(0)
+
+export const EngineDifference = z.object({ all: z.boolean(), keysVersion: z.string() })
+
+/** What diffDatabases writes. */
+export const EngineDifferenceFile = z.object({ keys: z.array(searchKey), records: z.array(z.string()), scores: z.array(z.string()) })
+
+export const EnginePrepared = z.object({ checksum: z.string(), ms: z.number() })
 
 /** One line of the result of matchUnits. */
 export const EngineUnitResult = z.union([
@@ -63,6 +74,7 @@ export const EngineUnitResult = z.union([
     id: z.int(),
     skipped: z.boolean().default(false),
     failed: z.string().optional(),
+    keys: z.array(searchKey).nullish(),
     matches: z.array(z.object({ vulnerability: z.int(), fix: GrypeFix, details: GrypeDetails })).default([]),
   }),
   z.object({ vulnerability: z.int(), record: GrypeRecord }),

@@ -5,9 +5,19 @@ import { PharosError, type ReportMatch, type ReportVulnerability } from '@pharos
 import { mapMatchContent, mapRisk, mapVulnerability } from '../grype/mapping.js'
 import type { EngineLimits, UsedDatabase } from '../model/scanner.js'
 import { timestampOrNull } from '../model/timestamp.js'
+import { readJsonFile } from '../process/json-file.js'
 import { readJsonLines } from '../process/json-lines.js'
 import type { EngineClient } from './engine-client.js'
-import { EngineDescribed, EngineDescription, EngineUnitResult, EngineUnitsMatched, type OpenedDatabase } from './schema.js'
+import {
+  EngineDescribed,
+  EngineDescription,
+  EngineDifference,
+  EngineDifferenceFile,
+  EnginePrepared,
+  EngineUnitResult,
+  EngineUnitsMatched,
+  type OpenedDatabase,
+} from './schema.js'
 
 /** A unique package: what matchers read of it, as an engine has made it. */
 export interface MatchUnit {
@@ -29,6 +39,8 @@ export interface UnitMatches {
   readonly skipped: number[]
   /** Units whose matches may not be all, and why. */
   readonly failed: { readonly id: number; readonly reason: string }[]
+  /** What units are searched for by, where that was asked for; one that cannot be read has no keys. */
+  readonly keys: { readonly version: string; readonly units: [id: number, keys: number[]][] } | null
   readonly database: UsedDatabase
   /** Version of the matcher (Grype). */
   readonly engineVersion: string
@@ -47,6 +59,20 @@ export interface UnitMatcherOptions {
   readonly signal: AbortSignal
 }
 
+/** What two databases differ in. */
+export interface DatabaseDifference {
+  /** Something that decides any search differs: nothing can be left out. */
+  readonly isEverything: boolean
+  /** Rules that search keys are made by. */
+  readonly keysVersion: string
+  /** Of the names that matchers find other records by. */
+  readonly keys: number[]
+  /** Vulnerabilities of which something else is said, by their names in lower case. */
+  readonly records: string[]
+  /** Vulnerabilities of which nothing but EPSS or known exploitation differs. */
+  readonly scores: string[]
+}
+
 /** Judges unique packages of many images by a database, without their images. */
 export class UnitMatcher {
   constructor(
@@ -63,9 +89,9 @@ export class UnitMatcher {
   async matchUnits(
     units: readonly MatchUnit[],
     databaseDirectory: string,
-    options: UnitMatcherOptions & { readonly formerDatabaseDirectory?: string | undefined },
+    options: UnitMatcherOptions & { readonly formerDatabaseDirectory?: string | undefined; readonly withKeys?: boolean | undefined },
   ): Promise<UnitMatches> {
-    const { formerDatabaseDirectory, limits, signal } = options
+    const { formerDatabaseDirectory, limits, signal, withKeys = false } = options
     const touchedBy = formerDatabaseDirectory === undefined ? {} : { touchedBy: { from: formerDatabaseDirectory, to: databaseDirectory } }
     return this.exchange(
       units.map(({ id, input }) => `{"id":${id},"input":${inOneLine(input)}}\n`),
@@ -73,7 +99,7 @@ export class UnitMatcher {
         const answer = await this.client.callWithDatabase(
           databaseDirectory,
           'matchUnits',
-          { unitsPath, resultPath, ...touchedBy, timeoutMs: limits.timeoutMs },
+          { unitsPath, resultPath, ...touchedBy, withKeys, timeoutMs: limits.timeoutMs },
           EngineUnitsMatched,
           { timeoutMs: limits.timeoutMs, signal },
         )
@@ -86,7 +112,16 @@ export class UnitMatcher {
             `The scan engine counted ${counted.join(', ')} units, matches and vulnerabilities of ${units.length} units, but wrote ${held.join(', ')}.`,
           )
         const { vulnerabilities, matches, skipped, failed } = read
-        return { vulnerabilities, matches, skipped, failed, database: usedDatabase(answer.database), engineVersion: this.engineVersion }
+        const keys = withKeys && answer.keysVersion !== undefined ? { version: answer.keysVersion, units: read.keys } : null
+        return {
+          vulnerabilities,
+          matches,
+          skipped,
+          failed,
+          keys,
+          database: usedDatabase(answer.database),
+          engineVersion: this.engineVersion,
+        }
       },
     )
   }
@@ -128,6 +163,45 @@ export class UnitMatcher {
     )
   }
 
+  /**
+   * What two databases differ in, by their fingerprints, which are kept in their directories.
+   * @throws PharosError of the codes `engine-*`, `database-*`, `disk-full`, `cancelled`
+   */
+  async difference(
+    formerDirectory: string,
+    databaseDirectory: string,
+    { limits, signal }: UnitMatcherOptions,
+  ): Promise<DatabaseDifference> {
+    const resultPath = join(this.workDirectory, `${randomUUID()}.difference.json`)
+    try {
+      const { all, keysVersion } = await this.client.call(
+        'diffDatabases',
+        { from: formerDirectory, to: databaseDirectory, resultPath, timeoutMs: limits.timeoutMs },
+        EngineDifference,
+        { timeoutMs: limits.timeoutMs, signal },
+      )
+      const file = await readJsonFile(resultPath, {
+        schema: EngineDifferenceFile,
+        name: 'The difference of databases',
+        limitBytes: limits.outputLimitBytes,
+        problem: 'engine-output-invalid',
+      })
+      return { isEverything: all, keysVersion, ...file }
+    } finally {
+      await rm(resultPath, { force: true })
+    }
+  }
+
+  /**
+   * Has a database ready: it is open, and its fingerprint stands in its directory.
+   * @throws PharosError of the codes `engine-*`, `database-*`, `disk-full`, `cancelled`
+   */
+  async prepare(databaseDirectory: string, { limits, signal }: UnitMatcherOptions): Promise<void> {
+    const { timeoutMs } = limits
+    const fields = { directory: databaseDirectory, timeoutMs }
+    await this.client.callWithDatabase(databaseDirectory, 'prepareDatabase', fields, EnginePrepared, { timeoutMs, signal })
+  }
+
   /** Hands lines over in a file and gives `read` the path of the answer; both files go afterwards. */
   private async exchange<T>(lines: readonly string[], read: (inputPath: string, resultPath: string) => Promise<T>): Promise<T> {
     const name = randomUUID()
@@ -162,12 +236,13 @@ async function readUnitMatches(
   path: string,
   limitBytes: number,
   units: readonly MatchUnit[],
-): Promise<Pick<UnitMatches, 'vulnerabilities' | 'matches' | 'skipped' | 'failed'> & { unitCount: number }> {
+): Promise<Pick<UnitMatches, 'vulnerabilities' | 'matches' | 'skipped' | 'failed'> & { unitCount: number; keys: [number, number[]][] }> {
   const read = {
     vulnerabilities: [] as ReportVulnerability[],
     matches: [] as UnitMatch[],
     skipped: [] as number[],
     failed: [] as UnitMatches['failed'][number][],
+    keys: [] as [id: number, keys: number[]][],
   }
   const risks: number[] = []
   let unitCount = 0
@@ -185,6 +260,7 @@ async function readUnitMatches(
     if (id === undefined || (line.id !== id && line.failed === undefined))
       throw new PharosError('engine-output-invalid', `The scan engine gave a result of unit ${line.id} out of turn.`)
     if (line.skipped) read.skipped.push(id)
+    if (line.keys) read.keys.push([id, line.keys])
     if (line.failed !== undefined) read.failed.push({ id, reason: line.failed })
     for (const { vulnerability, fix, details } of line.matches) {
       const risk = risks[vulnerability]

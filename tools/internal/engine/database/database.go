@@ -50,18 +50,26 @@ type Database struct {
 	Reader v6.Reader
 }
 
+// Checksum is what a database's own record of its import says of its content, without a look at that. It has errors like Open's where there is no
+// database to open.
+func Checksum(opts *options.Grype, directory string) (string, error) {
+	config := configOf(opts, directory)
+	if err := requireDatabase(config, directory); err != nil {
+		return "", err
+	}
+	imported, err := v6.ReadImportMetadata(afero.NewOsFs(), config.DBDirectoryPath())
+	if err != nil {
+		return "", failure.Wrap(failure.DatabaseDamaged, err)
+	}
+	return imported.Digest, nil
+}
+
 // Open verifies the database under a Grype database root (the directory that GRYPE_DB_CACHE_DIR names) as the grype command does, except for
 // its age, which is the caller's to judge.
 func Open(opts *options.Grype, directory string) (*Database, error) {
-	config := opts.ToCuratorConfig()
-	config.DBRootDir = directory
-	config.ValidateAge = false
-	config.ValidateChecksum = true
-	if _, err := os.Stat(config.DBFilePath()); errors.Is(err, fs.ErrNotExist) {
-		if other := otherModel(directory, config.DBDirectoryPath()); other != "" {
-			return nil, failure.New(failure.DatabaseUnsupported, "%s holds a database of model %s; this engine reads model %d", directory, other, v6.ModelVersion)
-		}
-		return nil, failure.New(failure.DatabaseMissing, "there is no database in %s", directory)
+	config := configOf(opts, directory)
+	if err := requireDatabase(config, directory); err != nil {
+		return nil, err
 	}
 	curator, err := newCurator(opts, config)
 	if err != nil {
@@ -80,6 +88,24 @@ func Open(opts *options.Grype, directory string) (*Database, error) {
 		return nil, errors.Join(failure.Wrap(failure.DatabaseDamaged, err), reader.Close())
 	}
 	return &Database{Info: *info, Status: &status, Provider: v6.NewVulnerabilityProvider(reader), Reader: reader}, nil
+}
+
+func configOf(opts *options.Grype, directory string) installation.Config {
+	config := opts.ToCuratorConfig()
+	config.DBRootDir = directory
+	config.ValidateAge = false
+	config.ValidateChecksum = true
+	return config
+}
+
+func requireDatabase(config installation.Config, directory string) error {
+	if _, err := os.Stat(config.DBFilePath()); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if other := otherModel(directory, config.DBDirectoryPath()); other != "" {
+		return failure.New(failure.DatabaseUnsupported, "%s holds a database of model %s; this engine reads model %d", directory, other, v6.ModelVersion)
+	}
+	return failure.New(failure.DatabaseMissing, "there is no database in %s", directory)
 }
 
 // Close releases the database's files.

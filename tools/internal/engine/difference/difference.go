@@ -1,8 +1,7 @@
 package difference
 
 import (
-	"github.com/anchore/grype/grype/db/v6/name"
-	"github.com/anchore/grype/grype/pkg"
+	"slices"
 
 	"github.com/pharos-security/pharos/tools/internal/engine/units"
 )
@@ -10,78 +9,59 @@ import (
 // Difference is what two databases differ in.
 type Difference struct {
 	// IsEverything says that it cannot be narrowed: something that decides any search differs.
-	IsEverything    bool
-	names, products map[string]bool
+	IsEverything bool
+	// Keys are of the names that have other records.
+	Keys map[SearchKey]bool
+	// Records are names of vulnerabilities of which something else is said, in lower case; Scores those of which nothing but the EPSS, or that they
+	// are known to be exploited, is another.
+	Records, Scores []string
 }
 
 // Between compares two databases.
 func Between(from, to *Fingerprint) *Difference {
-	return &Difference{
-		IsEverything: from.general != to.general,
-		names:        differing(from.names, to.names),
-		products:     differing(from.products, to.products),
+	made := &Difference{IsEverything: from.General != to.General, Keys: map[SearchKey]bool{}}
+	for _, key := range differing(from.Keys, to.Keys) {
+		made.Keys[key] = true
 	}
+	made.Records = differing(from.Records, to.Records)
+	isOther := make(map[string]bool, len(made.Records))
+	for _, name := range made.Records {
+		isOther[name] = true
+	}
+	for _, name := range differing(from.Scores, to.Scores) {
+		if !isOther[name] {
+			made.Scores = append(made.Scores, name)
+		}
+	}
+	slices.Sort(made.Records)
+	slices.Sort(made.Scores)
+	return made
 }
 
-func differing(from, to map[string]uint64) map[string]bool {
-	found := map[string]bool{}
+func differing[K comparable](from, to map[K]uint64) []K {
+	var found []K
 	for key, sum := range from {
 		if other, ok := to[key]; !ok || other != sum {
-			found[key] = true
+			found = append(found, key)
 		}
 	}
 	for key := range to {
 		if _, ok := from[key]; !ok {
-			found[key] = true
+			found = append(found, key)
 		}
 	}
 	return found
 }
-
-// NameCount is the number of package names that differ, ProductCount that of CPE products.
-func (d *Difference) NameCount() int    { return len(d.names) }
-func (d *Difference) ProductCount() int { return len(d.products) }
 
 // Touches says whether a unit's matches can differ: whether any name that matchers search by for its packages does.
 func (d *Difference) Touches(unit *units.Unit, fields *units.Fields) bool {
 	if d.IsEverything {
 		return true
 	}
-	packages, err := unit.Packages(fields, "")
+	keys, err := SearchKeys(unit, fields)
 	if err != nil {
 		// Matching says what is wrong with it.
 		return true
 	}
-	for i := range packages {
-		if d.touchesPackage(packages[i]) {
-			return true
-		}
-		for _, upstream := range pkg.UpstreamPackages(packages[i]) {
-			if d.touchesPackage(upstream) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (d *Difference) touchesPackage(p pkg.Package) bool {
-	if d.touchesName(p, p.Name) {
-		return true
-	}
-	for _, searched := range name.PackageNames(p) {
-		if d.touchesName(p, searched) {
-			return true
-		}
-	}
-	for _, c := range p.CPEs {
-		if d.products[fold(c.Attributes.Product)] {
-			return true
-		}
-	}
-	return false
-}
-
-func (d *Difference) touchesName(p pkg.Package, searched string) bool {
-	return d.names[fold(searched)] || d.names[fold(name.Normalize(searched, p.Type))]
+	return slices.ContainsFunc(keys, func(key SearchKey) bool { return d.Keys[key] })
 }

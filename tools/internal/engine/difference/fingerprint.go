@@ -1,29 +1,33 @@
-// Package difference tells for which packages two vulnerability databases can give different matches.
+// Package difference tells for which packages two vulnerability databases can give different matches, and of which vulnerabilities they say
+// something else.
 //
 // Each database is read once and summed up by the names that matchers search by: package names and CPE products. A name whose sums are equal
 // has the same records in both, whatever their row ids, so a package that is searched for by such names alone matches the same in both.
 // Grype's own `db diff` is not fit for that: it passes over records without content and changes of a vulnerability's own record, and joins
 // the databases in temporary tables, which takes longer than matching a fleet.
 //
-// EPSS scores, known exploitation and CWEs are left out: they belong to vulnerabilities, not to matches, and move daily.
+// EPSS scores, known exploitation and CWEs are left out of that: they belong to vulnerabilities, not to matches, and move daily. Vulnerabilities
+// are summed up by their names, each with the records that it is related to: a match tells of these as well.
 package difference
 
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
-	"hash/maphash"
 	"strings"
+
+	"github.com/cespare/xxhash/v2"
 )
 
-// seed keys the sums, which never leave the process.
-var seed = maphash.MakeSeed()
-
-// Fingerprint sums up a database.
+// Fingerprint sums up a database. Its sums are the same in every process, so that it can be kept.
 type Fingerprint struct {
-	names, products map[string]uint64
-	// general sums up what decides searches of any name: the releases of distributions, which name stands for which, the schema.
-	general uint64
+	// Keys are sums of the records that a search finds, by what is searched for.
+	Keys map[SearchKey]uint64
+	// General sums up what decides searches of any name: the releases of distributions, which name stands for which, the schema.
+	General uint64
+	// Records are sums of what is said of a vulnerability, by its name in lower case; Scores those of what moves daily.
+	Records, Scores map[string]uint64
 }
 
 // reading holds what rows refer to by id while a fingerprint is made.
@@ -32,10 +36,17 @@ type reading struct {
 	ctx                                   context.Context
 	db                                    *sql.DB
 	blobs, vulnerabilities, systems, cpes map[int64]uint64
-	cpeProducts                           map[int64]string
-	packages                              map[int64]packageName
+	// vulnerabilityNames are in lower case.
+	vulnerabilityNames map[int64]string
+	cpeProducts        map[int64]string
+	packages           map[int64]packageName
 	// packageSums are of the records of one package; CPEs may lead to it.
 	packageSums map[int64]uint64
+	// otherNames are those that a record's content gives, by blob; related are the names that a vulnerability leads to, by its own.
+	otherNames map[int64][]string
+	related    map[string][]string
+	// decorations are of CVEs, which need not have a record.
+	weaknesses, scores map[string]uint64
 }
 
 type packageName struct {
@@ -46,9 +57,10 @@ type packageName struct {
 // Read makes a database's fingerprint.
 func Read(ctx context.Context, db *sql.DB) (*Fingerprint, error) {
 	r := &reading{
-		Fingerprint: &Fingerprint{names: map[string]uint64{}, products: map[string]uint64{}}, ctx: ctx, db: db,
+		Fingerprint: &Fingerprint{Keys: map[SearchKey]uint64{}, Records: map[string]uint64{}, Scores: map[string]uint64{}}, ctx: ctx, db: db,
 		blobs: map[int64]uint64{}, vulnerabilities: map[int64]uint64{}, systems: map[int64]uint64{}, cpes: map[int64]uint64{},
-		cpeProducts: map[int64]string{}, packages: map[int64]packageName{}, packageSums: map[int64]uint64{},
+		vulnerabilityNames: map[int64]string{}, cpeProducts: map[int64]string{}, packages: map[int64]packageName{}, packageSums: map[int64]uint64{},
+		otherNames: map[int64][]string{}, related: map[string][]string{}, weaknesses: map[string]uint64{}, scores: map[string]uint64{},
 	}
 	for _, step := range []func() error{
 		r.readBlobs, r.readVulnerabilities, r.readGeneral, r.readSystems, r.readPackages, r.readCPEs,
@@ -56,25 +68,29 @@ func Read(ctx context.Context, db *sql.DB) (*Fingerprint, error) {
 		func() error { return r.readPackageHandles("unaffected_package_handles") },
 		func() error { return r.readCPEHandles("affected_cpe_handles") },
 		func() error { return r.readCPEHandles("unaffected_cpe_handles") },
-		r.readPackageCPEs,
+		r.readPackageCPEs, r.readWeaknesses, r.readScores, r.readExploited,
 	} {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
+	r.addRelated()
 	return r.Fingerprint, nil
 }
 
 // hash mixes texts and numbers; their places count.
 func hash(texts []string, numbers ...uint64) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
+	var h xxhash.Digest
+	h.Reset()
+	var place [8]byte
 	for _, text := range texts {
-		maphash.WriteComparable(&h, len(text))
+		binary.LittleEndian.PutUint64(place[:], uint64(len(text)))
+		_, _ = h.Write(place[:])
 		_, _ = h.WriteString(text)
 	}
 	for _, number := range numbers {
-		maphash.WriteComparable(&h, number)
+		binary.LittleEndian.PutUint64(place[:], number)
+		_, _ = h.Write(place[:])
 	}
 	return h.Sum64()
 }
@@ -100,8 +116,12 @@ func (r *reading) readBlobs() error {
 		if err := rows.Scan(&id, &value); err != nil {
 			return err
 		}
-		r.blobs[id] = maphash.Bytes(seed, value)
-		return nil
+		r.blobs[id] = xxhash.Sum64(value)
+		names, err := namesIn(value)
+		if len(names) > 0 {
+			r.otherNames[id] = names
+		}
+		return err
 	})
 }
 
@@ -113,6 +133,10 @@ func (r *reading) readVulnerabilities() error {
 			return err
 		}
 		r.vulnerabilities[id] = hash([]string{name, status, provider}, r.blobs[blobID])
+		folded := fold(name)
+		r.vulnerabilityNames[id] = folded
+		r.Records[folded] += r.vulnerabilities[id]
+		r.related[folded] = append(r.related[folded], r.otherNames[blobID]...)
 		return nil
 	})
 }
@@ -136,7 +160,7 @@ func (r *reading) readGeneral() error {
 	for _, query := range generalQueries {
 		err := r.eachRow(query, func(rows *sql.Rows) error {
 			texts, err := rowTexts(rows)
-			r.general = hash(texts, r.general)
+			r.General = hash(texts, r.General)
 			return err
 		})
 		if err != nil {
@@ -225,8 +249,9 @@ func (r *reading) readPackageHandles(table string) error {
 		known := r.packages[packageID]
 		sum := hash([]string{table}, known.sum, r.vulnerabilities[vulnerabilityID], r.systems[systemID], r.blobs[blobID])
 		// Sums are added up: the order of rows does not count, their number does.
-		r.names[known.name] += sum
+		r.Keys[keyOf(packageKind, known.name)] += sum
 		r.packageSums[packageID] += sum
+		r.addUse(vulnerabilityID, sum, blobID)
 		return nil
 	})
 }
@@ -238,7 +263,9 @@ func (r *reading) readCPEHandles(table string) error {
 		if err := rows.Scan(&cpeID, &vulnerabilityID, &blobID); err != nil {
 			return err
 		}
-		r.products[r.cpeProducts[cpeID]] += hash([]string{table}, r.cpes[cpeID], r.vulnerabilities[vulnerabilityID], r.blobs[blobID])
+		sum := hash([]string{table}, r.cpes[cpeID], r.vulnerabilities[vulnerabilityID], r.blobs[blobID])
+		r.Keys[keyOf(productKind, r.cpeProducts[cpeID])] += sum
+		r.addUse(vulnerabilityID, sum, blobID)
 		return nil
 	})
 }
@@ -249,7 +276,7 @@ func (r *reading) readPackageCPEs() error {
 		if err := rows.Scan(&packageID, &cpeID); err != nil {
 			return err
 		}
-		r.products[r.cpeProducts[cpeID]] += hash([]string{"package_cpes"}, r.cpes[cpeID], r.packageSums[packageID])
+		r.Keys[keyOf(productKind, r.cpeProducts[cpeID])] += hash([]string{"package_cpes"}, r.cpes[cpeID], r.packageSums[packageID])
 		return nil
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/anchore/grype/grype/pkg"
 
 	"github.com/pharos-security/pharos/tools/internal/engine/database"
+	"github.com/pharos-security/pharos/tools/internal/engine/difference"
 	"github.com/pharos-security/pharos/tools/internal/engine/failure"
 	"github.com/pharos-security/pharos/tools/internal/engine/lookup"
 	"github.com/pharos-security/pharos/tools/internal/engine/match"
@@ -31,6 +32,8 @@ type Request struct {
 	// IsTouched, when given, says whether a unit's matches can differ from those in another database; the others are skipped. It is called
 	// from several goroutines.
 	IsTouched func(*units.Unit) bool
+	// KeysOf, when given, makes the search keys that are written with each unit; nil for one that has none. It is called from several goroutines.
+	KeysOf func(*units.Unit) []difference.SearchKey
 }
 
 // Result counts what a run did.
@@ -51,6 +54,7 @@ type outcome struct {
 	sequence  int
 	id        int64
 	isSkipped bool
+	keys      []difference.SearchKey
 	matches   []found
 	// err says that the unit could not be matched; others go on.
 	err error
@@ -86,7 +90,7 @@ func (m *Matcher) Run(ctx context.Context, info database.Info, open *lookup.Look
 	var out *writer
 	size, err := outfile.Write(request.ResultPath, func(to io.Writer) error {
 		out = newWriter(to, newRecords(open))
-		return m.stream(ctx, open, request.IsTouched, input, out)
+		return m.stream(ctx, open, request, input, out)
 	})
 	warnings := match.WarningsOf(m.sink.Stop())
 	if err != nil {
@@ -99,7 +103,7 @@ func (m *Matcher) Run(ctx context.Context, info database.Info, open *lookup.Look
 	}, nil
 }
 
-func (m *Matcher) stream(parent context.Context, open *lookup.Lookup, isTouched func(*units.Unit) bool, input io.Reader, out *writer) error {
+func (m *Matcher) stream(parent context.Context, open *lookup.Lookup, request Request, input io.Reader, out *writer) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	workers := runtime.GOMAXPROCS(0)
@@ -124,7 +128,7 @@ func (m *Matcher) stream(parent context.Context, open *lookup.Lookup, isTouched 
 			worker := &worker{matcher: m, session: open.Session()}
 			for next := range jobs {
 				select {
-				case outcomes <- worker.run(ctx, next, isTouched):
+				case outcomes <- worker.run(ctx, next, request):
 				case <-ctx.Done():
 					return
 				}
@@ -207,7 +211,7 @@ func writeInOrder(outcomes <-chan []outcome, slots <-chan struct{}, out *writer)
 }
 
 // run works on a batch. A unit that fails leaves the others alone.
-func (w *worker) run(ctx context.Context, jobs []job, isTouched func(*units.Unit) bool) []outcome {
+func (w *worker) run(ctx context.Context, jobs []job, request Request) []outcome {
 	results := make([]outcome, len(jobs))
 	ids := make([]pkg.ID, len(jobs))
 	collected := &batch{}
@@ -215,10 +219,13 @@ func (w *worker) run(ctx context.Context, jobs []job, isTouched func(*units.Unit
 		result := &results[i]
 		*result = outcome{sequence: next.sequence}
 		unit, err := read(next, result)
+		if err == nil && request.KeysOf != nil {
+			result.keys = request.KeysOf(unit)
+		}
 		switch {
 		case err != nil:
 			result.err = err
-		case isTouched != nil && !isTouched(unit):
+		case request.IsTouched != nil && !request.IsTouched(unit):
 			result.isSkipped = true
 		default:
 			ids[i], result.err = w.add(ctx, collected, unit)

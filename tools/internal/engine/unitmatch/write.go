@@ -6,6 +6,8 @@ import (
 
 	"github.com/anchore/grype/grype/presenter/models"
 	"github.com/anchore/grype/grype/vulnerability"
+
+	"github.com/pharos-security/pharos/tools/internal/engine/difference"
 )
 
 // record is what a database says of a vulnerability, in the form of a match of `grype -o json`.
@@ -26,10 +28,11 @@ type (
 		Record        record `json:"record"`
 	}
 	unitLine struct {
-		ID      int64       `json:"id"`
-		Skipped bool        `json:"skipped,omitempty"`
-		Failed  string      `json:"failed,omitempty"`
-		Matches []matchLine `json:"matches,omitempty"`
+		ID      int64                  `json:"id"`
+		Skipped bool                   `json:"skipped,omitempty"`
+		Failed  string                 `json:"failed,omitempty"`
+		Keys    []difference.SearchKey `json:"keys,omitzero"`
+		Matches []matchLine            `json:"matches,omitempty"`
 	}
 	matchLine struct {
 		Vulnerability int                   `json:"vulnerability"`
@@ -133,7 +136,7 @@ func recordOf(of scored, references []vulnerability.Reference, lookUp func(vulne
 const maxReasonBytes = 2000
 
 func (w *writer) line(result outcome) unitLine {
-	line := unitLine{ID: result.id, Skipped: result.isSkipped}
+	line := unitLine{ID: result.id, Skipped: result.isSkipped, Keys: result.keys}
 	if result.err != nil {
 		text := result.err.Error()
 		line.Failed = text[:min(len(text), maxReasonBytes)]

@@ -19,6 +19,7 @@ import { TrackUseOfImages1790000000280 } from './1790000000280-track-use-of-imag
 import { CreateBaseImages1790000000281 } from './1790000000281-create-base-images.js'
 import { PartitionTimeTables1790000000290 } from './1790000000290-partition-time-tables.js'
 import { CreateEnrichment1790000000300 } from './1790000000300-create-enrichment.js'
+import { CreatePackageSearch1790000000320 } from './1790000000320-create-package-search.js'
 import { ServeSearches1790000000330 } from './1790000000330-serve-searches.js'
 import { IndexOtherEngines1790000000331 } from './1790000000331-index-other-engines.js'
 
@@ -44,6 +45,7 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   CreateBaseImages1790000000281,
   PartitionTimeTables1790000000290,
   CreateEnrichment1790000000300,
+  CreatePackageSearch1790000000320,
   ServeSearches1790000000330,
   IndexOtherEngines1790000000331,
 ]

@@ -66,6 +66,7 @@ const tables = [
   'image_engine_result',
   'image_summary',
   'package_input',
+  'package_search',
   'database_generation',
   'generation_chunk',
   'image_layer_prefix',

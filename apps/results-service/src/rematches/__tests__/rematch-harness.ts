@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import {
   ClaimedRematchChunk,
+  type DifferenceChunkResults,
   type GenerationRef,
   type PackageChunkResults,
   type RematchChunkAnswer,
@@ -34,7 +35,7 @@ export const engineVersion = '0.121.2'
 type Claimed = Exclude<ClaimedRematchChunk, { outcome: 'none' }>
 
 /** Emptied between runs, row by row: these hold few, and a truncate has a file to make for each table and index. */
-const written = `rematch rematch_chunk rematch_unit rematch_match rematch_gone rematch_vulnerability rematch_score
+const written = `rematch rematch_chunk rematch_unit rematch_match rematch_gone rematch_vulnerability rematch_score package_search
   image_reference image image_package image_package_event package package_input package_match
   vulnerability vulnerability_group vulnerability_alias vulnerability_score finding finding_event
   image_engine_result image_summary database_generation generation_chunk event audit_event`.split(/\s+/)
@@ -53,13 +54,15 @@ export async function createRematches() {
   const switchover = new RematchSwitch(parts, stores.chunks, events, configuration, inventory.clock)
   const work = new RematchWorkService(
     database,
-    new RematchWorkTools(stores.rematches, stores.chunks, new RematchInputs(), new RematchStaging(), stores.transitions),
+    new RematchWorkTools(stores.rematches, stores.chunks, new RematchInputs(), new RematchStaging(), stores.transitions, stores.planner),
+    // Tests say when it goes on.
+    { hasten: () => undefined } as never,
     configuration,
     inventory.clock,
   )
   const course = new RematchCourseService(
     database,
-    new RematchCourseTools(stores.rematches, stores.chunks, switchover, stores.transitions, stores.judgement),
+    new RematchCourseTools(stores.rematches, stores.chunks, switchover, stores.transitions, stores.judgement, stores.planner),
     { start: () => undefined } as never,
     silentLogger(),
     configuration,
@@ -91,11 +94,11 @@ export async function createRematches() {
 
   async function claim(version = engineVersion): Promise<Claimed | null> {
     // Through the contract, as over HTTP.
-    const claimed = ClaimedRematchChunk.parse(await work.claim({ workerId: 'worker-1', engineVersion: version }))
+    const claimed = ClaimedRematchChunk.parse(await work.claim({ workerId: 'worker-1', engineVersion: version, comparesDatabases: true }))
     return claimed.outcome === 'none' ? null : claimed
   }
 
-  function deliver(claimed: Claimed, results: PackageChunkResults | ScoreChunkResults): Promise<RematchChunkAnswer> {
+  function deliver(claimed: Claimed, results: RematchChunkResults): Promise<RematchChunkAnswer> {
     return work.deliver({ rematchId: claimed.rematchId, number: claimed.chunk, token: claimed.token }, RematchChunkResults.parse(results))
   }
 
@@ -143,14 +146,48 @@ export async function createRematches() {
 export type Rematches = Awaited<ReturnType<typeof createRematches>>
 
 /** What a worker finds in a chunk: in full only what differs from what is stored, as real ones do it. */
-export function resultsOf(claimed: Claimed, edition: Edition, former: Edition | null): PackageChunkResults | ScoreChunkResults {
+export function resultsOf(claimed: Claimed, edition: Edition, former: Edition | null): RematchChunkResults {
+  if (claimed.kind === 'difference') return differenceResults(edition, former)
   return claimed.kind === 'packages' ? packageResults(claimed, edition, former) : scoreResults(claimed, edition)
+}
+
+const keysVersion = `${engineVersion}-1`
+
+/** Two names share a key, as names may whose sums clash. */
+export const keyOfName = (name: string): number => name.charCodeAt(0) % 4
+
+function differenceResults(edition: Edition, former: Edition | null): DifferenceChunkResults {
+  const isOther = (one: unknown, other: unknown): boolean => JSON.stringify(one) !== JSON.stringify(other)
+  const names = Object.keys(edition.matches).filter((name) => former === null || isOther(matchesIn(edition, name), matchesIn(former, name)))
+  const records: string[] = []
+  const scores: string[] = []
+  for (const number of edition.records.keys()) {
+    const [now, then] = [recordOf(edition, number), former && recordOf(former, number)]
+    const risks = [edition.records[number]?.risk, former?.records[number]?.risk]
+    const isOtherRecord = then === null || vulnerabilityContentHash(now) !== vulnerabilityContentHash(then) || risks[0] !== risks[1]
+    if (isOtherRecord) records.push(now.nativeId.toLowerCase())
+    else if (isOther(now, then)) scores.push(now.nativeId.toLowerCase())
+  }
+  return {
+    kind: 'difference',
+    engineVersion,
+    keysVersion,
+    isEverything: former === null,
+    keys: [...new Set(names.map(keyOfName))],
+    records,
+    scores,
+  }
 }
 
 function packageResults(claimed: Extract<Claimed, { kind: 'packages' }>, edition: Edition, former: Edition | null): PackageChunkResults {
   const known = new Set(claimed.units.flatMap(({ open }) => open.map(([key]) => key)))
   const results: PackageChunkResults = { kind: 'packages', engineVersion, skipped: [], failed: [], vulnerabilities: [], matches: [] }
   const positions = new Map<number, number>()
+  if (claimed.withKeys === true)
+    results.keys = {
+      version: keysVersion,
+      units: claimed.units.map(({ id, input }) => [id, [keyOfName((JSON.parse(input) as { name: string }).name)]]),
+    }
   for (const unit of claimed.units) {
     const { name } = JSON.parse(unit.input) as { name: string }
     const found = matchesIn(edition, name)

@@ -1,5 +1,5 @@
 import { type Edition, type PlacedPackage, reportIn } from './fleet-world.js'
-import type { Rematches } from './rematch-harness.js'
+import { type Rematches, resultsOf } from './rematch-harness.js'
 
 /** A record that nothing is remarkable about. */
 export const plain = { severity: 'high', risk: 4, epss: 0.05, isKev: false, hasCve: true } as const
@@ -26,13 +26,20 @@ export const second: Edition = {
 export const at = (name: string, hasInput = true): PlacedPackage => ({ name, place: `/opt/${name}`, hasInput })
 export const everything = ['alpha', 'beta', 'gamma', 'delta'].map((name) => at(name))
 
-/** Scans images in the first database, and brings the second. */
-export async function begin(world: Rematches, images: Record<string, readonly PlacedPackage[]> = { shop: everything }) {
+/** Scans images in the first database, brings the second, and says what both differ in. */
+export async function begin(world: Rematches, images: Record<string, readonly PlacedPackage[]> = { shop: everything }, edition = second) {
   const former = await world.bring(1)
   for (const [name, packages] of Object.entries(images)) await world.ingest(reportIn(first, former.id, name, packages))
   const next = await world.bring(2)
   const [running] = await world.running()
+  await compare(world, edition)
   return { former, next, id: running?.id ?? '' }
+}
+
+/** Delivers what both databases differ in, the first piece of work of a narrowed re-match. */
+export async function compare(world: Rematches, edition: Edition): Promise<void> {
+  const claimed = await world.claim()
+  if (claimed?.kind === 'difference') await world.deliver(claimed, resultsOf(claimed, edition, first))
 }
 
 /** The state of a generation. */
