@@ -205,6 +205,7 @@ export const Change = defineSchema(
       after: facts.nullable(),
       decision: z.string().nullable().describe('Of a decision: the status that it gave; null for none'),
       generationId: Uuid.nullable(),
+      left: z.boolean().optional().describe('Of a feed with a filter: the finding fitted before this change, and does not fit any more'),
     }),
     z.object({
       subject: z.literal('image'),

@@ -188,7 +188,7 @@ function changeLine(change: Change): string {
     return `${change.at}  ${image}  image ${change.change}${first}\n`
   }
   const became = change.change === 'decided' ? (change.decision ?? 'new') : `${facts(change.before)} -> ${facts(change.after)}`
-  return `${change.at}  ${image}  ${change.change}  ${findingName(change.vulnerability, change.package)}  ${became}  (${change.cause})\n`
+  return `${change.at}  ${image}  ${change.change}  ${findingName(change.vulnerability, change.package)}  ${became}  (${change.cause})${change.left === true ? '  left the filter' : ''}\n`
 }
 
 const packageName = (item: PackageRef | null): string => (item === null ? '-' : `${shorten(item.name, 48)} (${item.type})`)

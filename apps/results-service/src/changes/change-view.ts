@@ -34,6 +34,7 @@ function findingChangeOf(row: ChangeRow): Change {
     after: factsOf(row.severity, row.fix_state, row.is_kev),
     decision: row.status,
     generationId: row.generation_id,
+    ...(row.fits === false ? { left: true } : {}),
   }
 }
 

@@ -3,7 +3,16 @@ import { pollUntil } from '@pharos/service-kit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../database/identifier.js'
 import { createHistory, type History } from '../history/__tests__/history-harness.js'
-import { digestOf, resolvedImage, simpleReport } from '../ingest/__tests__/report-builder.js'
+import {
+  debPackage,
+  digestOf,
+  engineReport,
+  match,
+  resolvedImage,
+  scanReport,
+  simpleReport,
+  vulnerability,
+} from '../ingest/__tests__/report-builder.js'
 import { FilterCompiler } from '../query/filter-compiler.js'
 import { FilterSets } from '../query/filter-sets.js'
 import { changeCursor, changePosition } from './change-cursor.js'
@@ -204,6 +213,40 @@ describe('the change feed', () => {
     const one = (await readSome(6, nextCursor, { filter: 'vulnerability = CVE-1' })).items
     expect(one.map(textOf).sort()).toEqual(['gone CVE-1 (scan)', 'gone CVE-1 (scan)', ...Array.from({ length: 4 }, () => 'image scanned')])
     expect((await readAll(nextCursor, { filter: 'severity = low' })).items).toEqual([])
+  })
+
+  it('tells once what does not fit the filter any more, by whatever change it left', async () => {
+    const rated = (severity: 'high' | 'low' | 'medium', packages = ['tar']) =>
+      scanReport('a', {
+        packages: packages.map((name) => debPackage(name)),
+        engines: [
+          engineReport({ vulnerabilities: [vulnerability('CVE-1', { severity })], matches: packages.map((_name, at) => match(at, 0)) }),
+        ],
+      })
+    const toldOf = (cursor: string, filter: string, count: number) =>
+      readSome(count, cursor, { filter }).then(({ items }) =>
+        items.flatMap((change) => (change.subject === 'finding' ? [`${change.change}${change.left === true ? ', left' : ''}`] : [])),
+      )
+    await history.ingest(rated('high'))
+    const { nextCursor } = await read({})
+    await history.ingest(rated('low'))
+    await history.ingest(rated('medium'))
+    const { id } = await firstFinding()
+    await history.decide([id], 'accepted')
+    await history.decide([id], null)
+    await history.ingest(rated('medium', []))
+    // Everything is there to be read once the last change is.
+    expect(await toldOf(nextCursor, 'package.name = tar', 5)).toEqual(['changed', 'changed', 'decided', 'decided', 'gone'])
+    expect((await readAll(nextCursor, { filter: 'severity >= high' })).items).toMatchObject([
+      { change: 'changed', left: true, before: { severity: 'high' } },
+    ])
+    expect(await toldOf(nextCursor, 'severity = low', 1)).toEqual(['changed, left'])
+    expect(await toldOf(nextCursor, 'status = accepted', 1)).toEqual(['decided, left'])
+    expect(await toldOf(nextCursor, 'suppressed = true', 1)).toEqual(['decided, left'])
+    // What was read of it then, before and after the changes that were not read yet, counts: not what it is now.
+    expect(await toldOf(nextCursor, 'severity >= high and state = open and suppressed = false', 1)).toEqual(['changed, left'])
+    expect(await toldOf(nextCursor, 'severity = medium and status = new and state = open', 2)).toEqual(['decided, left', 'gone, left'])
+    expect(new Set(await toldOf(nextCursor, 'state = open', 1))).toEqual(new Set(['changed, left', 'decided, left', 'gone, left']))
   })
 
   it('tells of a removed image those who might have seen it', async () => {

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common'
-import { compare, type FilterNode, joinFilters } from '@pharos/contracts'
+import { compare, type FilterNode, joinFilters, suppressingStatuses } from '@pharos/contracts'
 import type { VisibleRepositories } from '../access/repository-scope.js'
 import { oneRow, rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
 import type { FindingChangeColumns } from '../findings/finding-change-columns.js'
 import { idsOfImage } from '../findings/finding-identity.js'
 import { FilterCompiler } from '../query/filter-compiler.js'
+import type { SqlCondition } from '../query/sql-condition.js'
 import { SqlParameters } from '../query/sql-parameters.js'
 import { visible } from '../inventory/visibility.js'
 import type { ChangePosition } from './change-cursor.js'
@@ -19,8 +20,10 @@ export interface ChangeRow extends FindingChangeColumns {
   source: number
   id: string
   at: Date
-  /** The caller may see it, and it fits the filter. */
+  /** The caller may see it, and it fits the filter or did so before. */
   is_shown: boolean
+  /** Of a finding: whether it fits the filter now. */
+  fits: boolean | null
   body: unknown
   digest: string | null
   kind: string | null
@@ -64,6 +67,31 @@ function columns(
   ].join(', ')
 }
 
+const isSuppressing = (status: string): string =>
+  `coalesce(${status} in (${[...suppressingStatuses].map((one) => `'${one}'`).join(', ')}), false)`
+/** What a later event says had been before it. */
+const next = (columns: string, kinds: string): string =>
+  `(select ${columns} from finding_event e where e.image_id = u.image_id and e.finding_id = u.finding_id and e.xid > u.xid and e.kind in (${kinds}) order by e.id limit 1)`
+const statusBefore = (id: string): string =>
+  `(select d.status from finding_decision_event d where d.finding_id = u.finding_id and d.id < ${id} order by d.id desc limit 1)`
+
+/**
+ * The finding as it was before an entry (alias b), with the status of its decision then: each fact is what the entry, or the first
+ * later one that tells of it, says had been before; what none tells of has not changed since.
+ */
+const before = `left join lateral (
+  select f.id, f.image_id, f.occurrence, f.package_id, f.vulnerability_id, f.match_id, f.first_seen_at, f.last_seen_at, f.engine,
+         coalesce(u.before_severity, n.before_severity, f.severity) as severity, coalesce(u.before_fix_state, n.before_fix_state, f.fix_state) as fix_state,
+         coalesce(u.before_is_kev, n.before_is_kev, f.is_kev) as is_kev,
+         case coalesce(u.kind, o.kind) when 'gone' then true when 'appeared' then false when 'changed' then true else f.is_open end as is_open,
+         s.status, ${isSuppressing('s.status')} as is_suppressed
+    from (values (1)) one left join lateral ${next('e.before_severity, e.before_fix_state, e.before_is_kev', `'changed'`)} n on true
+    left join lateral ${next('e.kind', `'gone', 'appeared'`)} o on true
+    left join lateral (select min(d.id) as id from finding_decision_event d where d.finding_id = u.finding_id and d.xid > u.xid) l on true
+    left join lateral (select case when u.source = ${changeSources.decision} then ${statusBefore('u.id')} when l.id is not null then ${statusBefore('l.id')}
+                                   else (select d.status from finding_decision d where d.finding_id = u.finding_id) end as status) s on true
+   where f.id is not null) b on true`
+
 /**
  * Reads changes in commit order: of each source rows of transactions older than every running one, so that nothing can appear
  * behind a position that has been passed.
@@ -82,10 +110,14 @@ export class ChangesRepository {
     const xid = parameters.add(marks.xid, 'xid8')
     const limit = parameters.add(marks.limit, 'int')
     const ids = marks.ids.map((mark) => parameters.add(mark, 'int8'))
-    const condition = filter === null ? null : (await this.filters.compile(anyState(filter), 'findings', parameters, scope)).condition
+    const compile = async (statusOf?: SqlCondition): Promise<SqlCondition | null> =>
+      filter === null ? null : (await this.filters.compile(anyState(filter), 'findings', parameters, scope, statusOf)).condition
+    const condition = await compile()
+    const conditionBefore = await compile((alias) => `${alias}.status`)
     const source = (number: number, from: string, shown: string): string =>
       `(select e.xid, ${number}::int2 as source, e.id, ${shown} ${from} and (e.xid, e.id) > (${xid}, ${ids[number - 1] ?? ''}) and e.xid < (select xmin from moment) order by e.xid, e.id limit ${limit})`
     const fits = condition === null ? 'true' : `coalesce((${condition('f')}), false)`
+    const fitted = conditionBefore === null ? 'false' : `coalesce((${conditionBefore('b')}), false)`
     const imageFits =
       condition === null
         ? 'true'
@@ -102,11 +134,12 @@ export class ChangesRepository {
          ${source(changeSources.decision, 'from finding_decision_event e where e.xid is not null', `e.decided_at as at, ${columns({ image_id: 'e.image_id', finding_id: 'e.finding_id', status: 'e.status', decision_source: 'e.source' })}`)}
        ) all_sources order by xid, source, id limit ${limit})
        select m.xmin::text as horizon, u.xid::text as xid, u.source, u.id, u.at, coalesce(i.digest, u.body->>'digest') as digest, u.body, u.kind, u.cause, u.finding_id, u.status, u.decision_source, u.generation_id,
-              u.before_severity, u.before_fix_state, u.before_is_kev, u.severity, u.fix_state, u.is_kev, f.engine, g.canonical_id, p.type, p.name, p.version, p.purl,
+              u.before_severity, u.before_fix_state, u.before_is_kev, u.severity, u.fix_state, u.is_kev, f.engine, ${fits} as fits, g.canonical_id, p.type, p.name, p.version, p.purl,
               case when u.source = ${changeSources.image} then case when i.id is null then u.body->>'type' = 'image.removed' and ${removedInScope} else ${visible('i.id', 1)} and ${imageFits} end
-                   else f.id is not null and ${visible('f.image_id', 1)} and ${fits} end as is_shown
+                   else f.id is not null and ${visible('f.image_id', 1)} and (${fits} or ${fitted}) end as is_shown
          from moment m left join entry u on true
          left join finding f on f.id = u.finding_id left join image i on i.id = coalesce(u.image_id, (select n.id from image n where n.digest = u.body->>'digest'))
+         ${conditionBefore === null ? '' : before}
          left join vulnerability v on v.id = f.vulnerability_id left join vulnerability_group g on g.id = v.group_id left join package p on p.id = f.package_id
         order by u.xid, u.source, u.id`,
     )

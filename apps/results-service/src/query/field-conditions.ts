@@ -9,6 +9,8 @@ import type { SqlParameters } from './sql-parameters.js'
 export interface ConditionContext {
   readonly parameters: SqlParameters
   readonly nowMs: number
+  /** The status of a finding's decision, null for none; without this that of the decision which stands. */
+  readonly statusOf?: SqlCondition | undefined
 }
 
 /** The same for conditions on images. */
@@ -226,7 +228,8 @@ function findingOnlyCondition(context: ConditionContext, comparison: FilterCompa
       return textCondition(
         context,
         comparison,
-        (alias) => `coalesce((select cd.status from finding_decision cd where cd.finding_id = ${alias}.id), 'new')`,
+        (alias) =>
+          `coalesce(${context.statusOf?.(alias) ?? `(select cd.status from finding_decision cd where cd.finding_id = ${alias}.id)`}, 'new')`,
       )
     case 'layer': {
       // Read as text: operators of json would unescape what a hostile image put there, and fail. Quotes within a path are escaped.

@@ -50,6 +50,7 @@ interface Compilation {
   readonly databaseMaxAgeMs: number
   /** The parameter that holds the caller's scope. */
   readonly scope: string
+  readonly statusOf?: SqlCondition | undefined
   /** What was looked up for this filter already. */
   readonly packageSets: Map<string, Promise<PackageSet>>
 }
@@ -80,12 +81,16 @@ export class FilterCompiler {
     @InjectClock() private readonly clock: Clock,
   ) {}
 
-  /** Throws `filter-invalid` for a range of versions over too many packages. */
+  /**
+   * `statusOf` tells the status of a finding's decision where rows are not those that stand. Throws `filter-invalid` for a range of
+   * versions over too many packages.
+   */
   async compile(
     ast: FilterNode | null,
     resource: FilterResource,
     parameters: SqlParameters,
     scope: VisibleRepositories,
+    statusOf?: SqlCondition,
   ): Promise<CompiledFilter> {
     const filter = effectiveFilter(ast, resource)
     if (filter === null)
@@ -96,7 +101,7 @@ export class FilterCompiler {
         vulnerabilityIds: null,
         imageCondition: null,
       }
-    const compilation = this.begin(resource, parameters, scope)
+    const compilation = { ...this.begin(resource, parameters, scope), statusOf }
     const groups = groupsOf(conjuncts(filter))
     const limiting = new Map([...groups].filter(([entity]) => imageEntities.has(entity)))
     const findings = groups.get('finding') ?? []
