@@ -4,7 +4,7 @@ import https from 'node:https'
 import { connect as netConnect, isIP, type LookupFunction, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as tlsConnect, rootCertificates, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import { isInternalAddress, parseAddressRanges, type AddressRanges } from './address-policy.js'
+import { isInternalAddress, parseAddressRanges, type AddressRanges } from '@pharos/address-policy'
 import { printable, problemOfFailure, registryProblem } from './registry-problem.js'
 import { isHostListed, type RegistryEndpoint } from './registry-policy.js'
 

@@ -1,4 +1,4 @@
-export { isInternalAddress } from './address-policy.js'
+export { isInternalAddress } from '@pharos/address-policy'
 export { BlobCache, type BlobCacheOptions, type BlobCacheUsage } from './blob-cache.js'
 export { createDockerCredentialSource, type DockerCredentialOptions } from './docker-credentials.js'
 export { digestOf, isDigest } from './digest.js'

@@ -1,0 +1,3 @@
+import { pharosTests } from '../../vitest.shared.js'
+
+export default pharosTests()
