@@ -240,7 +240,7 @@ export type FindingPage = z.infer<typeof FindingPage>
 /** Filters of `/images/{digest}/findings`. Comma-separated lists mean "one of". */
 export const ListFindingsQuery = defineSchema(
   'ListFindingsQuery',
-  filteredPageQuery('findings').extend({
+  filteredPageQuery('findings', Finding).extend({
     engine: EngineName.optional(),
     severity: z.string().max(100).optional().describe('Severities, comma separated'),
     minRisk: z.coerce.number().min(0).max(100).optional(),
@@ -262,7 +262,7 @@ export type ListFindingsQuery = z.infer<typeof ListFindingsQuery>
 /** A list of the findings of all images that the caller may see. */
 export const QueryFindings = defineSchema(
   'QueryFindings',
-  filteredPageQuery('findings').extend({
+  filteredPageQuery('findings', Finding).extend({
     sort: z
       .enum(['-risk', 'risk', '-severity', 'severity', '-epss', 'epss', '-firstSeen', 'firstSeen'])
       .default('-risk')

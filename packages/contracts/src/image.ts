@@ -154,7 +154,7 @@ export type ImagePage = z.infer<typeof ImagePage>
 
 export const ListImagesQuery = defineSchema(
   'ListImagesQuery',
-  filteredPageQuery('images').extend({
+  filteredPageQuery('images', ImageSummary).extend({
     search: z
       .string()
       .min(1)
@@ -277,7 +277,9 @@ export type FleetPackagePage = z.infer<typeof FleetPackagePage>
 /** A list of the packages of all images that the caller may see. */
 export const QueryPackages = defineSchema(
   'QueryPackages',
-  filteredPageQuery('packages').extend({ sort: z.enum(['name', '-name']).default('name').describe('Order; ties have a fixed order') }),
+  filteredPageQuery('packages', FleetPackage).extend({
+    sort: z.enum(['name', '-name']).default('name').describe('Order; ties have a fixed order'),
+  }),
   { filter: 'package.name = log4j-core and package.version < 2.17', sort: 'name' },
 )
 export type QueryPackages = z.infer<typeof QueryPackages>

@@ -67,6 +67,27 @@ describe('routes of the inventory', () => {
   })
 
   it.each([
+    ['/images?fields=digest,platform', ['digest', 'platform']],
+    ['/findings?fields=id', ['id']],
+    [`/images/${digest}/findings?fields=risk,engine`, ['engine', 'risk']],
+    ['/packages?fields=name,%20version', ['name', 'version']],
+  ])('%s is answered with these fields alone', async (path, fields) => {
+    const { status, body } = await get(path)
+    expect(status).toBe(200)
+    expect((body as { items: object[] }).items.map((item) => Object.keys(item).sort())).toEqual([[...fields].sort()])
+  })
+
+  it.each(['/images?fields=digest,colour', '/findings?fields=', '/packages?fields=__proto__', '/workloads?fields=id,,name'])(
+    '%s is refused with what there is to choose from',
+    async (path) => {
+      expect(await get(path)).toMatchObject({
+        status: 400,
+        body: { code: 'request-invalid', errors: [{ detail: expect.stringContaining('Fields are ') }] },
+      })
+    },
+  )
+
+  it.each([
     [`/images/${digest}`, 404, 'not-found'],
     ['/images/sha256:1', 400, 'request-invalid'],
     ['/images?cursor=x', 400, 'cursor-invalid'],

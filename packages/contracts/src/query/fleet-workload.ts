@@ -59,7 +59,7 @@ export type FleetWorkloadPage = z.infer<typeof FleetWorkloadPage>
 /** A list of the workloads that run now and that the caller may see. */
 export const QueryWorkloads = defineSchema(
   'QueryWorkloads',
-  filteredPageQuery('workloads').extend({
+  filteredPageQuery('workloads', FleetWorkload).extend({
     sort: z.enum(['name', '-name']).default('name').describe('Order by cluster, namespace, kind, name and container'),
   }),
   { filter: 'namespace = payments and vulnerability = CVE-2023-4911', sort: 'name' },

@@ -24,8 +24,8 @@ export const FilterText = defineSchema(
 const grammar =
   'Filter: conditions `field operator value`, joined by `and`, `or`, `not` and parentheses. Operators: = != > >= < <=, ~ with * for any run of characters, in (a, b).'
 
-/** Parameters of a list of a resource that takes a filter; the description names the fields. */
-export function filteredPageQuery(resource: FilterResource) {
+/** Parameters of a list that takes a filter; the description names the fields of the filter. */
+function filterPageQuery(resource: FilterResource) {
   return PageQuery.extend({
     filter: z
       .string()
@@ -37,8 +37,26 @@ export function filteredPageQuery(resource: FilterResource) {
   })
 }
 
+/** The same of a list of a resource, whose rows (`item`) may be cut to some of their fields. */
+export function filteredPageQuery(resource: FilterResource, item: z.ZodObject) {
+  const names = Object.keys(item.shape)
+  return filterPageQuery(resource).extend({
+    fields: z
+      .string()
+      .max(1000)
+      .refine((text) => fieldNames(text).every((name) => names.includes(name)), { error: `Fields are ${names.join(', ')}` })
+      .optional()
+      .describe(`Fields that each row shall have, comma separated; all of them without it: ${names.join(', ')}`),
+  })
+}
+
+/** The names of a `fields` parameter. */
+export function fieldNames(text: string): string[] {
+  return text.split(',').map((name) => name.trim())
+}
+
 /** A list of images that something leads to, by filter. */
-export const FilteredPageQuery = defineSchema('FilteredPageQuery', filteredPageQuery('images'), { filter: 'running = true', limit: 50 })
+export const FilteredPageQuery = defineSchema('FilteredPageQuery', filterPageQuery('images'), { filter: 'running = true', limit: 50 })
 export type FilteredPageQuery = z.infer<typeof FilteredPageQuery>
 
 /** A page that can be walked in both directions. There are rows before or behind it exactly if the cursor is a string. */
