@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { BridgeUnavailableError } from './bridge-error.js'
-import type { HttpGate } from './http-gate.js'
+import type { GateConnection, HttpGate } from './http-gate.js'
 import type { WasmModule } from './web-assembly.js'
 import type { Death, EngineResult, WorkerJob, WorkerMessage, WorkerSetup } from './worker-protocol.js'
 
@@ -40,6 +40,7 @@ export class WorkerSlot {
   private isReady = false
   private isClosed = false
   private failedStarts = 0
+  private connection: GateConnection | undefined
   replaced = 0
   /** Set by the pool: this slot can take a job. */
   onIdle: () => void = () => undefined
@@ -61,6 +62,7 @@ export class WorkerSlot {
   run(job: WorkerJob, events: JobEvents): void {
     this.job = events
     this.worker.ref()
+    this.connection?.reset()
     this.restartTimer()
     this.worker.postMessage(job)
   }
@@ -82,6 +84,7 @@ export class WorkerSlot {
   private start(): Worker {
     this.isReady = false
     const connection = this.options.httpGate?.open()
+    this.connection = connection
     const setup: WorkerSetup = { module: this.options.module, memoryMb: this.options.memoryMb, http: connection?.forWorker }
     const worker = new Worker(entry, {
       workerData: setup,
