@@ -15,6 +15,9 @@ type Claimed = Exclude<ClaimedRematchChunk, { outcome: 'none' }>
 /** While the engine matches one chunk, another is fetched, mapped and handed over. */
 const chunksAtOnce = 2
 
+/** While a database is being judged, work may come any moment: for so long, at most, a worker looks so often. */
+const expectation = { intervalMs: 200, longestMs: 60_000 }
+
 /** What a worker needs to take part in re-matches. */
 @Injectable()
 export class RematchWorkerTools {
@@ -35,6 +38,7 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
   private busy = 0
   /** The generation that is ready for work to come. */
   private preparedId: string | undefined
+  private expectedUntilMs = 0
 
   constructor(
     private readonly tools: RematchWorkerTools,
@@ -66,8 +70,13 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
         isUnheard = true
       }
       if (this.busy === 0 && this.preparedId === undefined) await this.tools.engine.rest()
-      await this.clock.sleep(this.configuration.rematches.pollMs, signal).catch(() => undefined)
+      await this.clock.sleep(this.pauseMs, signal).catch(() => undefined)
     }
+  }
+
+  private get pauseMs(): number {
+    const { pollMs } = this.configuration.rematches
+    return this.clock.nowMs() < this.expectedUntilMs ? Math.min(pollMs, expectation.intervalMs) : pollMs
   }
 
   /** Takes a chunk and works on it. Returns whether there was one. */
@@ -80,7 +89,7 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
       await this.prepare(claimed.prepare)
       return false
     }
-    this.preparedId = undefined
+    this.expect(undefined)
     this.busy += 1
     const lease = new ChunkLease(() => this.tools.client.renew(claimed), claimed.leaseMs, this.clock, this.end.signal)
     lease.start()
@@ -96,7 +105,7 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
   /** Has a database at hand that is being judged: the fleet waits less once it is accepted. Nobody waits for this, so failing is no news. */
   private async prepare(generation: GenerationRef | undefined): Promise<void> {
     if (generation?.id === this.preparedId) return
-    this.preparedId = generation?.id
+    this.expect(generation?.id)
     if (generation === undefined) return
     this.busy += 1
     try {
@@ -110,6 +119,11 @@ export class RematchWorkerService implements OnApplicationBootstrap, BeforeAppli
     } finally {
       this.busy -= 1
     }
+  }
+
+  private expect(generationId: string | undefined): void {
+    this.preparedId = generationId
+    this.expectedUntilMs = generationId === undefined ? 0 : this.clock.nowMs() + expectation.longestMs
   }
 
   private async work(claimed: Claimed, signal: AbortSignal): Promise<void> {
