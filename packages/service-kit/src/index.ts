@@ -82,7 +82,15 @@ export { checkEvictionPolicy, readEvictionPolicy } from './queues/eviction-polic
 export { JobRunner, withTrace } from './queues/job-runner.js'
 export { Quarantine, type QuarantinedPayload } from './queues/quarantine.js'
 export { QueuesModule, type QueuesOptions } from './queues/queues-module.js'
-export { closeRedis, createRedis, InjectRedis, REDIS, type RedisRole, redisRoleOptions } from './queues/redis-connection.js'
+export {
+  closeRedis,
+  createRedis,
+  InjectRedis,
+  REDIS,
+  type RedisClient,
+  type RedisRole,
+  redisRoleOptions,
+} from './queues/redis-connection.js'
 export { redisOptionsFromUrl } from './queues/redis-options.js'
 export { type RedisSubscription, subscribeRedis } from './queues/redis-subscription.js'
 export { currentTraceId, injectTraceContext, type TraceCarrier, withExtractedTraceContext, withSpan } from './tracing/trace-context.js'

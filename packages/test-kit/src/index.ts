@@ -13,6 +13,7 @@ export { startPostgres, type TestPostgres } from './postgres/start-postgres.js'
 export { dropTestDatabases, ensureDatabase, type DatabaseTemplate, type TestDatabase } from './postgres/test-database.js'
 
 export { launchRedis, type LaunchRedisOptions, type RunningRedis } from './redis/redis-server.js'
+export { startClusterRedis, type ClusterRedis } from './redis/start-cluster-redis.js'
 export { startSentinelRedis, type SentinelRedis } from './redis/start-sentinel-redis.js'
 export { startRedis, type StartRedisOptions, type TestRedis } from './redis/start-redis.js'
 

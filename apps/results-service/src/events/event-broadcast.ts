@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common'
 import { redisChannels, type TaskChanged } from '@pharos/contracts'
-import { InjectRedis, PharosLogger } from '@pharos/service-kit'
-import { Redis } from 'ioredis'
+import { InjectRedis, PharosLogger, type RedisClient } from '@pharos/service-kit'
 
 /** Tells everybody over Redis that something changed. Only a wake-up: the truth is in the rows, and a lost message does no harm. */
 @Injectable()
@@ -11,7 +10,7 @@ export class EventBroadcast {
   private pendingTasks: TaskChanged[] = []
 
   constructor(
-    @InjectRedis() private readonly redis: Redis,
+    @InjectRedis() private readonly redis: RedisClient,
     private readonly logger: PharosLogger,
   ) {}
 

@@ -1,8 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common'
 import { type ScanJob, lanes, queuePrefix, redisEpochKey, scanJobId, scanQueues } from '@pharos/contracts'
-import { InjectRedis } from '@pharos/service-kit'
+import { InjectRedis, type RedisClient } from '@pharos/service-kit'
 import { Queue } from 'bullmq'
-import { Redis } from 'ioredis'
 import type { WaitingAttempt } from './outbox.repository.js'
 
 type QueueName = (typeof scanQueues)[keyof typeof scanQueues]['name']
@@ -15,7 +14,7 @@ const agedJobPriority = 50
 export class ScanQueues implements OnApplicationShutdown {
   private readonly queues: Readonly<Record<QueueName, Queue<ScanJob>>>
 
-  constructor(@InjectRedis() private readonly redis: Redis) {
+  constructor(@InjectRedis() private readonly redis: RedisClient) {
     const open = (name: QueueName) => {
       const queue = new Queue<ScanJob>(name, { connection: redis, prefix: queuePrefix, skipVersionCheck: true })
       // The shared connection logs its own troubles; without a listener BullMQ prints them once more.

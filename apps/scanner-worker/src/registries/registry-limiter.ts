@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Injectable } from '@nestjs/common'
 import { queuePrefix } from '@pharos/contracts'
-import { InjectRedis } from '@pharos/service-kit'
-import type { Redis } from 'ioredis'
+import { InjectRedis, type RedisClient } from '@pharos/service-kit'
 
 /** A permit to use a registry; it ends by itself when it is not renewed. */
 export interface RegistryPermit {
@@ -49,7 +48,7 @@ return 1`
 /** How many scans of all workers may use a registry at once, and until when it wants to be left alone. */
 @Injectable()
 export class RegistryLimiter {
-  constructor(@InjectRedis() private readonly redis: Redis) {}
+  constructor(@InjectRedis() private readonly redis: RedisClient) {}
 
   async acquire(registry: string, limit: number): Promise<PermitDecision> {
     const { permits, blocked } = keysOf(registry)

@@ -84,7 +84,7 @@ export function redisParameters() {
       env: ['REDIS_URL'],
       default: 'redis://127.0.0.1:6379',
       isSecret: true,
-      description: 'Redis: redis://, rediss:// (TLS) or redis-sentinel://host:port,host:port/MASTER.',
+      description: 'Redis: redis://, rediss:// (TLS), redis-sentinel://host:port,host:port/MASTER or redis-cluster://host:port,host:port.',
     },
   } as const
 }

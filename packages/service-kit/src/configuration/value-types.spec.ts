@@ -64,6 +64,7 @@ describe('URLs', () => {
     { schema: httpUrl(), given: 'ftp://host', isValid: false },
     { schema: httpUrl(), given: 'host:80', isValid: false },
     { schema: redisUrl(), given: 'redis-sentinel://a:1,b:2/main', isValid: true },
+    { schema: redisUrl(), given: 'rediss-cluster://u:p@a:1,b:2', isValid: true },
     { schema: redisUrl(), given: 'http://a', isValid: false },
     { schema: postgresUrl(), given: 'postgres://u:p@h:5432/d', isValid: true },
     { schema: postgresUrl(), given: 'mysql://h/d', isValid: false },

@@ -133,9 +133,9 @@ export function httpUrl() {
 
 /** Where Redis is: `redis://`, `rediss://` (TLS), or `redis-sentinel://[user:password@]host:port,host:port/MASTER[/DB]`. */
 export function redisUrl() {
-  const message = 'must be a URL that begins with redis://, rediss://, redis-sentinel:// or rediss-sentinel://'
-  // A Sentinel address names several hosts, which the URL class refuses; queues/redis-options.ts takes it apart.
-  const schema = z.string().regex(/^rediss?(-sentinel)?:\/\/[^\s/]+/, message)
+  const message = 'must be a URL that begins with redis://, redis-sentinel:// or redis-cluster://, or with rediss for TLS'
+  // An address of Sentinels or of a cluster names several hosts, which the URL class refuses; queues/redis-options.ts takes it apart.
+  const schema = z.string().regex(/^rediss?(-sentinel|-cluster)?:\/\/[^\s/]+/, message)
   return withForm(schema, { placeholder: 'URL', jsonSchema: { type: 'string', format: 'uri' } })
 }
 

@@ -1,9 +1,9 @@
 import axios from 'axios'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '../queues/redis-connection.js'
 import type { HealthCheck } from './health-registry.js'
 
 /** Redis answers PING. */
-export function redisHealth(redis: Redis): HealthCheck {
+export function redisHealth(redis: RedisClient): HealthCheck {
   return async () => {
     await redis.ping()
   }

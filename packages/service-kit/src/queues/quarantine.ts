@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { RedisClient } from './redis-connection.js'
 import { z } from 'zod'
 
 /** A job's payload that did not parse, put aside. */
@@ -19,7 +19,7 @@ const PAYLOAD_CHARACTERS = 16 * 1024
 /** Payloads that no consumer can read, newest first, at most 1,000 a queue. For people to look at: the truth about work is in PostgreSQL. */
 export class Quarantine {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly prefix: string,
   ) {}
 

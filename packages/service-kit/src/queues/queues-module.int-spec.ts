@@ -94,7 +94,7 @@ describe('a job', () => {
     await service.app.get(WorkProducer).add('t4')
     await pollUntil(() => seen().length > 0)
     const { queue } = service.app.get(WorkProducer)
-    const draining = drain(service, { graceMs: 20_000, delayMs: 0 })
+    const draining = drain(service, { graceMs: 100_000, delayMs: 0 })
     isOpen = false
     open()
     expect(await draining).toBe('drained')
@@ -122,8 +122,10 @@ describe('Redis', () => {
   it('that dies makes the service unready, and ready again when it is back', async () => {
     await redis.kill()
     await pollUntil(async () => (await service.health.readiness()).status === 'not-ready', { what: 'unreadiness' })
+    const told = () => lines.map((line) => line.message)
+    await pollUntil(() => told().includes('redis lost') && told().includes('queue disconnected'), { what: 'a word of it' })
     await redis.restart()
     await pollUntil(async () => (await service.health.readiness()).status === 'ready', { what: 'readiness', timeoutMs: 90_000 })
-    expect(lines.map((line) => line.message)).toEqual(expect.arrayContaining(['redis lost', 'redis regained', 'queue disconnected']))
+    expect(told()).toContain('redis regained')
   })
 })

@@ -2,7 +2,6 @@ import { BullModule } from '@nestjs/bullmq'
 import { type DynamicModule, Inject, Injectable, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common'
 import { DiscoveryModule } from '@nestjs/core'
 import { queuePrefix } from '@pharos/contracts'
-import type { Redis } from 'ioredis'
 import { redisHealth } from '../health/health-checks.js'
 import { HealthRegistry } from '../health/health-registry.js'
 import { PharosLogger } from '../logging/pharos-logger.js'
@@ -10,7 +9,8 @@ import { checkEvictionPolicy } from './eviction-policy.js'
 import { JobRunner } from './job-runner.js'
 import { Quarantine } from './quarantine.js'
 import { QueueErrorListener } from './queue-error-listener.js'
-import { closeRedis, createRedis, REDIS, redisRoleOptions } from './redis-connection.js'
+import { QUEUE_CONNECTION, type QueueConnection, QueueConnectionModule } from './queue-connection.js'
+import { closeRedis, createRedis, REDIS, type RedisClient } from './redis-connection.js'
 
 /** Where the queues are. */
 export interface QueuesOptions {
@@ -23,7 +23,7 @@ export interface QueuesOptions {
 @Injectable()
 class RedisSupervisor implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
-    @Inject(REDIS) private readonly redis: Redis,
+    @Inject(REDIS) private readonly redis: RedisClient,
     private readonly health: HealthRegistry,
     private readonly logger: PharosLogger,
   ) {}
@@ -47,14 +47,21 @@ export class QueuesModule {
     return {
       module: QueuesModule,
       global: true,
-      imports: [DiscoveryModule, BullModule.forRoot({ connection: redisRoleOptions(options.redisUrl, 'worker'), prefix })],
+      imports: [
+        DiscoveryModule,
+        BullModule.forRootAsync({
+          imports: [QueueConnectionModule.register(options.redisUrl)],
+          inject: [QUEUE_CONNECTION],
+          useFactory: (connection: QueueConnection) => ({ connection, prefix }),
+        }),
+      ],
       providers: [
         {
           provide: REDIS,
           inject: [PharosLogger],
           useFactory: (logger: PharosLogger) => createRedis(options.redisUrl, { role: 'commands', name: 'pharos', logger }),
         },
-        { provide: Quarantine, inject: [REDIS], useFactory: (redis: Redis) => new Quarantine(redis, prefix) },
+        { provide: Quarantine, inject: [REDIS], useFactory: (redis: RedisClient) => new Quarantine(redis, prefix) },
         RedisSupervisor,
         QueueErrorListener,
         JobRunner,

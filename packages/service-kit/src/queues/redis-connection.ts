@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common'
-import { Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import type { PharosLogger } from '../logging/pharos-logger.js'
-import { redisOptionsFromUrl } from './redis-options.js'
+import { type RedisClusterAddress, redisClusterFromUrl, redisOptionsFromUrl } from './redis-options.js'
 
 /**
  * What a connection is for.
@@ -11,19 +11,28 @@ import { redisOptionsFromUrl } from './redis-options.js'
  */
 export type RedisRole = 'commands' | 'worker' | 'subscriber'
 
-/** Options of a connection for its role. */
+/** A connection to one Redis, or to a cluster of them: both take the same commands. */
+export type RedisClient = Redis | Cluster
+
+const retryDelayMs = (attempt: number): number => Math.min(attempt * 200, 3000)
+
+/** Options of a connection for its role; not for a cluster, which has connections of its own to each node. */
 export function redisRoleOptions(url: string, role: RedisRole): RedisOptions & { retryStrategy: (attempt: number) => number } {
   return {
     ...redisOptionsFromUrl(url),
     maxRetriesPerRequest: role === 'commands' ? 3 : null,
-    retryStrategy: (attempt: number) => Math.min(attempt * 200, 3000),
+    retryStrategy: retryDelayMs,
     connectTimeout: 5000,
   }
 }
 
-/** Opens a connection; its troubles are logged once until it is back. */
-export function createRedis(url: string, options: { role: RedisRole; name: string; logger: PharosLogger }): Redis {
-  const redis = new Redis({ ...redisRoleOptions(url, options.role), connectionName: options.name })
+/** Opens a connection, or one to each node of a cluster; its troubles are logged once until it is back. */
+export function createRedis(url: string, options: { role: RedisRole; name: string; logger: PharosLogger }): RedisClient {
+  const cluster = redisClusterFromUrl(url)
+  const redis =
+    cluster === undefined
+      ? new Redis({ ...redisRoleOptions(url, options.role), connectionName: options.name })
+      : new Cluster([...cluster.nodes], clusterOptions(cluster, options.role, options.name))
   let isLost = false
   redis.on('error', (error: unknown) => {
     if (!isLost) options.logger.warn('redis lost', { connection: options.name, error })
@@ -33,11 +42,31 @@ export function createRedis(url: string, options: { role: RedisRole; name: strin
     if (isLost) options.logger.info('redis regained', { connection: options.name })
     isLost = false
   })
+  if (redis instanceof Cluster) logLostNodes(redis, options)
   return redis
 }
 
+function clusterOptions({ redisOptions }: RedisClusterAddress, role: RedisRole, connectionName: string): ClusterOptions {
+  return {
+    clusterRetryStrategy: retryDelayMs,
+    slotsRefreshTimeout: 5000,
+    // A replica that was promoted is found by the next refresh, also when nobody is redirected to it.
+    slotsRefreshInterval: 5000,
+    redisOptions: { ...redisOptions, connectionName, connectTimeout: 5000, maxRetriesPerRequest: role === 'commands' ? 3 : null },
+  }
+}
+
+function logLostNodes(cluster: Cluster, { name, logger }: { name: string; logger: PharosLogger }): void {
+  const lost = new Set<string>()
+  cluster.on('node error', (error: unknown, address: string) => {
+    if (!lost.has(address)) logger.warn('redis node lost', { connection: name, address, error })
+    lost.add(address)
+  })
+  cluster.on('+node', (node: Redis) => lost.delete(`${node.options.host}:${node.options.port}`))
+}
+
 /** Closes a connection politely, or hard when Redis does not answer. */
-export async function closeRedis(redis: Redis): Promise<void> {
+export async function closeRedis(redis: RedisClient): Promise<void> {
   if (redis.status === 'ready') {
     try {
       await redis.quit()

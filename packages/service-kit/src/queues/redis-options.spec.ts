@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { redisOptionsFromUrl } from './redis-options.js'
+import { redisClusterFromUrl, redisOptionsFromUrl } from './redis-options.js'
 
 describe('redisOptionsFromUrl', () => {
   it.each([
@@ -30,5 +30,29 @@ describe('redisOptionsFromUrl', () => {
 
   it.each(['http://h', 'redis://', 'redis://h:port', 'redis://h/x', 'redis-sentinel://a:1'])('refuses %s without repeating it', (url) => {
     expect(() => redisOptionsFromUrl(url)).toThrow(/Redis URL|Sentinel URL/)
+  })
+})
+
+describe('redisClusterFromUrl', () => {
+  it.each([
+    { url: 'redis-cluster://a', cluster: { nodes: [{ host: 'a', port: 6379 }], redisOptions: {} } },
+    {
+      url: 'rediss-cluster://ana:x@a:1,[::1]:2/',
+      cluster: {
+        nodes: [
+          { host: 'a', port: 1 },
+          { host: '::1', port: 2 },
+        ],
+        redisOptions: { username: 'ana', password: 'x', tls: {} },
+      },
+    },
+    { url: 'redis://a', cluster: undefined },
+    { url: 'redis-sentinel://a/main', cluster: undefined },
+  ])('reads $url', ({ url, cluster }) => {
+    expect(redisClusterFromUrl(url)).toEqual(cluster)
+  })
+
+  it.each(['redis-cluster://', 'redis-cluster://a:port', 'redis-cluster://a/1'])('refuses %s without repeating it', (url) => {
+    expect(() => redisClusterFromUrl(url)).toThrow(/Redis URL/)
   })
 })

@@ -1,5 +1,25 @@
 import type { RedisOptions } from 'ioredis'
 
+/** A Redis Cluster: addresses of some of its nodes, which name the others, and what every connection to a node has. */
+export interface RedisClusterAddress {
+  readonly nodes: readonly { readonly host: string; readonly port: number }[]
+  readonly redisOptions: RedisOptions
+}
+
+/** The nodes of `redis[s]-cluster://[user:password@]host[:port],host[:port]`; undefined for every other Redis URL. */
+export function redisClusterFromUrl(url: string): RedisClusterAddress | undefined {
+  const match = /^(rediss?)-cluster:\/\/(?:([^@/]*)@)?([^/]+)\/?$/.exec(url)
+  if (match === null) {
+    if (/^rediss?-cluster:/.test(url)) throw new Error('the Redis URL does not parse: a cluster has nodes and no numbered databases')
+    return undefined
+  }
+  const [, scheme, credential, hosts = ''] = match
+  return {
+    nodes: hosts.split(',').map((address) => splitAddress(address, 6379)),
+    redisOptions: { ...credentialOf(credential), ...(scheme === 'rediss' ? { tls: {} } : {}) },
+  }
+}
+
 /**
  * Options of ioredis for a Redis URL: `redis[s]://[user:password@]host[:port][/db]` or
  * `redis[s]-sentinel://[user:password@]host[:port],host[:port]/MASTER[/db]` (the credential is that of Redis and of the Sentinels).
@@ -8,13 +28,8 @@ export function redisOptionsFromUrl(url: string): RedisOptions {
   const match = /^(rediss?)(-sentinel)?:\/\/(?:([^@/]*)@)?([^/]+)(?:\/(.*))?$/.exec(url)
   if (match === null) throw new Error('the Redis URL does not parse')
   const [, scheme, sentinel, credential, hosts = '', path = ''] = match
-  const [username, ...rest] = (credential ?? '').split(':').map(decodeURIComponent)
-  const password = rest.join(':')
-  const options: RedisOptions = {
-    ...(username === undefined || username === '' ? {} : { username }),
-    ...(password === '' ? {} : { password }),
-    ...(scheme === 'rediss' ? { tls: {} } : {}),
-  }
+  const login = credentialOf(credential)
+  const options: RedisOptions = { ...login, ...(scheme === 'rediss' ? { tls: {} } : {}) }
   if (sentinel === undefined) {
     const { host, port } = splitAddress(hosts, 6379)
     return { ...options, host, port, ...database(path) }
@@ -26,9 +41,15 @@ export function redisOptionsFromUrl(url: string): RedisOptions {
     sentinels: hosts.split(',').map((address) => splitAddress(address, 26379)),
     name,
     ...database(db ?? ''),
-    ...(password === '' ? {} : { sentinelPassword: password }),
+    ...(login.password === undefined ? {} : { sentinelPassword: login.password }),
     ...(scheme === 'rediss' ? { enableTLSForSentinelMode: true } : {}),
   }
+}
+
+function credentialOf(text: string | undefined): { username?: string; password?: string } {
+  const [username, ...rest] = (text ?? '').split(':').map(decodeURIComponent)
+  const password = rest.join(':')
+  return { ...(username === undefined || username === '' ? {} : { username }), ...(password === '' ? {} : { password }) }
 }
 
 function splitAddress(address: string, defaultPort: number): { host: string; port: number } {

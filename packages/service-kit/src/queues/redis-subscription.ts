@@ -1,3 +1,4 @@
+import { Cluster } from 'ioredis'
 import type { PharosLogger } from '../logging/pharos-logger.js'
 import { createRedis } from './redis-connection.js'
 
@@ -15,11 +16,14 @@ export interface RedisSubscription {
 export function subscribeRedis(redisUrl: string, logger: PharosLogger, subscription: RedisSubscription): { close: () => void } {
   const redis = createRedis(redisUrl, { role: 'subscriber', name: subscription.name, logger })
   redis.on('message', (_channel: string, text: string) => subscription.onMessage(text))
-  redis.on('ready', () => {
-    // A connection that breaks meanwhile becomes ready again, and subscribes again.
+  const subscribe = (): void => {
     redis
       .subscribe(subscription.channel)
       .then(subscription.onConnected, (error: unknown) => logger.debug('subscription interrupted', { error }))
-  })
+  }
+  // A connection that breaks becomes ready again, and subscribes again.
+  redis.on('ready', subscribe)
+  // A cluster listens at one of its nodes, subscribes at another by itself when that one is gone, and says so of neither.
+  if (redis instanceof Cluster) redis.on('-node', subscribe)
   return { close: () => redis.disconnect() }
 }

@@ -73,7 +73,7 @@ export async function launchPostgres(options: LaunchPostgresOptions): Promise<Ru
     throw error
   }
   child.unref()
-  return { url, port, identity, stop: () => endPostgres(identity, cluster.dataDirectory) }
+  return { url, port, identity, stop: async () => void (await endPostgres(identity, cluster.dataDirectory)) }
 }
 
 /** Waits until a server answers a query; fails with the end of its log when it ended before that. */
@@ -109,12 +109,17 @@ const killGraceMs = 60_000
  * last, because it leaves the server's own processes behind: while one of them still writes, no other server starts on the data folder
  * ("shared memory block is still in use").
  */
-async function endPostgres(identity: ProcessIdentity, dataDirectory: string, signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
+async function endPostgres(
+  identity: ProcessIdentity,
+  dataDirectory: string,
+  signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT',
+): Promise<'orderly' | 'cut-short'> {
   signalProcess(identity, signal)
   const hasEnded = (): boolean => !isAlive(identity) && !isInUse(dataDirectory)
-  if (await waitUntil(hasEnded, shutdownGraceMs)) return
+  if (await waitUntil(hasEnded, shutdownGraceMs)) return signal === 'SIGINT' ? 'orderly' : 'cut-short'
   await endProcess(identity, 'SIGQUIT', killGraceMs)
   if (!(await waitUntil(hasEnded, killGraceMs))) throw new Error(`a process of PostgreSQL on ${dataDirectory} does not end`)
+  return 'cut-short'
 }
 
 /** Whether any process of a server, also one without its postmaster, works in the data folder. */
@@ -132,16 +137,17 @@ function isInUse(dataDirectory: string): boolean {
 }
 
 /** Ends a server that an earlier, killed run left on a data folder, and what is left of one. */
-export async function endStalePostgres(dataDirectory: string, signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<boolean> {
+export async function endStalePostgres(
+  dataDirectory: string,
+  signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT',
+): Promise<'none' | 'orderly' | 'cut-short'> {
   const identity = readPostmaster(dataDirectory)
-  if (!identity) {
-    if (!(await waitUntil(() => !isInUse(dataDirectory), killGraceMs)))
-      throw new Error(`a process of PostgreSQL on ${dataDirectory} does not end`)
-    return false
-  }
-  await endPostgres(identity, dataDirectory, signal)
+  if (!identity && !(await waitUntil(() => !isInUse(dataDirectory), killGraceMs)))
+    throw new Error(`a process of PostgreSQL on ${dataDirectory} does not end`)
+  const end = identity ? await endPostgres(identity, dataDirectory, signal) : 'none'
+  // PostgreSQL takes a dead postmaster that nobody has collected yet for a living one.
   await rm(join(dataDirectory, 'postmaster.pid'), { force: true })
-  return true
+  return end
 }
 
 function readPostmaster(dataDirectory: string): ProcessIdentity | undefined {
@@ -158,7 +164,7 @@ function readPostmaster(dataDirectory: string): ProcessIdentity | undefined {
     if (process.platform === 'linux' && readlinkSync(`/proc/${pid}/cwd`) !== dataDirectory) return undefined
     return identity
   } catch {
-    // No such process: the file outlived its server, and PostgreSQL itself replaces it.
+    // No such process: the file outlived its server.
     return undefined
   }
 }

@@ -26,6 +26,8 @@ export interface PostgresLease {
 
 /** How long the server outlives its last lease: the next test file takes one within that time, also on a slow machine. */
 const defaultLingerMs = 15_000
+/** One that was killed first recovers what was written. */
+const startLimitMs = 200_000
 
 async function places() {
   const directory = await testHome('postgres')
@@ -48,14 +50,18 @@ export async function leaseSharedPostgres({ lingerMs = defaultLingerMs } = {}): 
   writeFileSync(leasePath, '')
   const release = (): void => rmSync(leasePath, { force: true })
   try {
-    const url = await withLock(lockPath, async () => {
-      const running = readServerRecord(recordPath)
-      if (running) {
-        await waitForPostgres(running.url, () => isAlive(running.server), logPath)
-        return running.url
-      }
-      return startShared(directory, leaseDirectory, recordPath, logPath, lingerMs)
-    })
+    const url = await withLock(
+      lockPath,
+      async () => {
+        const running = readServerRecord(recordPath)
+        if (running) {
+          await waitForPostgres(running.url, () => isAlive(running.server), logPath, startLimitMs)
+          return running.url
+        }
+        return startShared(directory, leaseDirectory, recordPath, logPath, lingerMs)
+      },
+      startLimitMs,
+    )
     return { url, release }
   } catch (error) {
     release()
@@ -76,9 +82,13 @@ export async function stopSharedPostgres(): Promise<void> {
     await endStalePostgres(dataDirectory, 'SIGQUIT')
     // It ends with its server.
     if (keeper) await waitUntil(() => !isAlive(keeper), 20_000)
-    await rm(join(directory, 'initialised'))
-    await rm(dataDirectory, { recursive: true })
+    await removeData(directory, dataDirectory)
   })
+}
+
+async function removeData(directory: string, dataDirectory: string): Promise<void> {
+  await rm(join(directory, 'initialised'))
+  await rm(dataDirectory, { recursive: true })
 }
 
 async function startShared(
@@ -88,9 +98,12 @@ async function startShared(
   logPath: string,
   lingerMs: number,
 ): Promise<string> {
-  const cluster = await preparePostgresCluster(directory)
-  // A keeper that is just ending its server, or one that was killed and left it behind.
-  await endStalePostgres(cluster.dataDirectory)
+  let cluster = await preparePostgresCluster(directory)
+  // A keeper that is just ending its server, or one that was killed and left it behind. To recover what tests wrote takes longer than to begin anew.
+  if ((await endStalePostgres(cluster.dataDirectory)) === 'cut-short') {
+    await removeData(directory, cluster.dataDirectory)
+    cluster = await preparePostgresCluster(directory)
+  }
   rmSync(recordPath, { force: true })
   // The log of the server before tells why that one ended.
   if (existsSync(logPath)) renameSync(logPath, `${logPath}.before`)
@@ -117,7 +130,7 @@ async function startShared(
   keeper.unref()
   const hasStarted = await waitUntil(() => existsSync(recordPath) || keeper.exitCode !== null, 60_000)
   if (!hasStarted || keeper.exitCode !== null) throw new Error(`the shared PostgreSQL did not start; see ${logPath}`)
-  await waitForPostgres(url, () => keeper.exitCode === null, logPath)
+  await waitForPostgres(url, () => keeper.exitCode === null, logPath, startLimitMs)
   await dropTestDatabases(url, 'keep-templates')
   return url
 }

@@ -21,6 +21,8 @@ export interface LaunchRedisOptions {
   program?: string
   /** Port on 127.0.0.1 of the server that it copies. */
   replicaOfPort?: number
+  /** A node of a cluster, which calls a silent other one down after a second. */
+  isClusterNode?: boolean
 }
 
 /** A Redis that this process started. */
@@ -50,6 +52,7 @@ export async function launchRedis(options: LaunchRedisOptions): Promise<RunningR
     `dir "${options.directory}"`,
     ...(options.password === undefined ? [] : [`requirepass ${options.password}`]),
     ...(options.replicaOfPort === undefined ? [] : [`replicaof 127.0.0.1 ${options.replicaOfPort}`]),
+    ...(options.isClusterNode === true ? ['cluster-enabled yes', 'cluster-config-file nodes.conf', 'cluster-node-timeout 1000'] : []),
   ]
   const logPath = join(options.directory, 'redis.log')
   const identity = await spawnRedis(program, ['-'], logPath, `${lines.join('\n')}\n`)
