@@ -13,6 +13,7 @@ import { addQueryCommands } from './commands/query.commands.js'
 import { addRematchCommands } from './commands/rematch.commands.js'
 import { addScanCommand } from './commands/scan.command.js'
 import { addVexCommands } from './commands/vex.commands.js'
+import { addViewCommands } from './commands/view.commands.js'
 import { addWorkloadCommands } from './commands/workload.commands.js'
 import { CommonOptions, environmentName, flagName, resolveConfiguration } from './configuration.js'
 import { CommandEnd, exitCodeHelp, exitCodes } from './exit-code.js'
@@ -52,6 +53,7 @@ export async function runProgram(input: ProgramInput): Promise<number> {
   addScanCommand(program, run)
   addImageCommands(program, run)
   addQueryCommands(program, run)
+  addViewCommands(program, run)
   addHistoryCommands(program, run)
   addExportCommands(program, run)
   addRematchCommands(program, run)

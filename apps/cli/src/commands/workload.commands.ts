@@ -17,7 +17,8 @@ import { showPage } from './page-listing.js'
 
 const listFields = ['filter', 'sort', 'limit', 'cursor', 'count'] as const
 
-function workloadTable({ items }: FleetWorkloadPage, nowMs: number): string {
+/** The table of a list of workloads. */
+export function workloadTable({ items }: FleetWorkloadPage, nowMs: number): string {
   return table(
     ['CLUSTER', 'NAMESPACE', 'WORKLOAD', 'CONTAINER', 'IMAGE', 'DIGEST', 'RISK', 'SINCE'],
     items.map((item) => [
