@@ -171,6 +171,12 @@ describe('contexts of enrichers before', () => {
     expect(await run({ owner: returns('{"team": "shop"}'), other: looks })).toMatchObject([{}, { data: { n: 1 } }])
   })
 
+  it('are not waited for when the enricher runs apart from them', async () => {
+    const set = await setOf({ owner: returns('{"team": "shop"}'), reader: reads })
+    const apart = { ...set, enrichers: set.enrichers.slice(1) }
+    expect(await runner.run(apart, payload)).toMatchObject([{ enricher: 'reader', data: { owners: ['pharos-controller'] } }])
+  })
+
   it('go through several hands', async () => {
     const next = (of: string) =>
       returns(`{"n": [c.Data.n for c in input.payload.Image.ContextRoots[0].Contexts if c.Owner == "${of}"][0] + 1}`)

@@ -14,8 +14,19 @@ export interface EnricherSegment {
   scripts: ScriptStep[]
 }
 
-/** Cuts the steps of an enricher into segments; only the last may be without scripts, when debug steps end the enricher. */
-export function segmentsOf(enricher: Enricher): EnricherSegment[] {
+const known = new WeakMap<Enricher, readonly EnricherSegment[]>()
+
+/**
+ * Cuts the steps of an enricher into segments; only the last may be without scripts, when debug steps end the enricher. They are kept with
+ * the enricher: a set runs over thousands of payloads, and its files are written as JSON once.
+ */
+export function segmentsOf(enricher: Enricher): readonly EnricherSegment[] {
+  const segments = known.get(enricher) ?? cut(enricher)
+  known.set(enricher, segments)
+  return segments
+}
+
+function cut(enricher: Enricher): EnricherSegment[] {
   const segments: EnricherSegment[] = []
   let debug: string[] = []
   let metas: Extract<Enricher['steps'][number], { kind: 'meta' }>[] = []
