@@ -23,7 +23,7 @@ export interface ImageConditionContext extends ConditionContext {
 export type FindingRowKind = 'finding' | 'match'
 
 /** Compares a column that is never null with the values of a text field. */
-function textCondition({ parameters }: ConditionContext, comparison: FilterComparison, column: SqlCondition): SqlCondition {
+export function textCondition({ parameters }: ConditionContext, comparison: FilterComparison, column: SqlCondition): SqlCondition {
   const values = comparison.values.map((value) => storedText(String(value)))
   if (comparison.operator === 'in') {
     const list = parameters.add(values, 'text[]')

@@ -17,6 +17,7 @@ import { Database } from '../database/transaction.js'
 import { idsOfImage } from '../findings/finding-identity.js'
 import type { LocatedImage } from '../images/image-locator.js'
 import { visible } from '../inventory/visibility.js'
+import { contextOfImage, contextOfWorkload } from './context-conditions.js'
 import {
   findingCondition,
   imageCondition,
@@ -58,7 +59,7 @@ interface Compilation {
 /** Conditions of one conjunction that speak of one entity each. */
 type Groups = ReadonlyMap<FilterEntity, readonly FilterComparison[]>
 
-const imageEntities: ReadonlySet<FilterEntity> = new Set(['image', 'reference', 'workload'])
+const imageEntities: ReadonlySet<FilterEntity> = new Set(['image', 'reference', 'workload', 'context'])
 
 /** A filter of findings that says nothing of their state means the open ones. */
 function effectiveFilter(ast: FilterNode | null, resource: FilterResource): FilterNode | null {
@@ -289,6 +290,7 @@ function ofImage(groups: Groups, compilation: Compilation): SqlCondition[] {
           (id: string) =>
             `exists (select from workload cw where cw.image_id = ${id} and cw.until is null and ${isVisible('cw')} and ${workload('cw')})`,
         ]),
+    ...(groups.get('context') ?? []).map((comparison) => contextOfImage(compilation, comparison, isVisible)),
   ]
 }
 
@@ -304,7 +306,9 @@ function ofWorkload(groups: Groups, compilation: Compilation): SqlCondition[] {
     references.filter(({ field }) => field !== 'repository'),
   )
   rest.delete('workload')
+  rest.delete('context')
   return [
+    ...(groups.get('context') ?? []).map((comparison) => contextOfWorkload(compilation, comparison)),
     ...(groups.get('workload') ?? []).map((comparison) => workloadCondition(compilation, comparison)),
     ...repositories,
     ...atColumn('image_id', ofImage(rest, compilation)),

@@ -97,6 +97,7 @@ const lists: Readonly<Record<string, () => Promise<unknown>>> = {
   'findings-decided': () => findings({ filter: 'status = accepted' }),
   'findings-of-a-repository': () => findings({ filter: 'repository = registry.example/team-7/app-31' }),
   'findings-of-a-namespace': () => findings({ filter: 'namespace = namespace-4 and epss > 0.1' }),
+  'findings-of-a-context': () => findings({ filter: 'context.owner.team = value-7' }),
   'findings-in-scope': () => findings({ filter: 'fix = fixed' }, team),
   'findings-of-an-image': () => queries.findings.list(digest, ListFindingsQuery.parse({ sort: 'package' }), everything),
   'images-by-last-scan': () => queries.images.list(ListImagesQuery.parse({}), everything),
@@ -107,6 +108,8 @@ const lists: Readonly<Record<string, () => Promise<unknown>>> = {
   'images-with-a-vulnerability': () => queries.images.list(ListImagesQuery.parse({ filter: 'vulnerability = CVE-2007-7' }), everything),
   'images-with-an-exploited-finding': () =>
     queries.images.list(ListImagesQuery.parse({ filter: 'kev = true and severity = critical' }), everything),
+  'images-of-a-context': () => queries.images.list(ListImagesQuery.parse({ filter: 'context.owner.team = value-7' }), everything),
+  'images-of-a-context-in-scope': () => queries.images.list(ListImagesQuery.parse({ filter: 'context.owner.team ~ "value-7*"' }), team),
   'images-of-a-vulnerability': () => queries.vulnerableImages.list('CVE-2007-7', FilteredPageQuery.parse({}), everything),
   'packages-by-name': () => queries.packages.list(QueryPackages.parse({}), everything),
   'packages-of-a-name': () => queries.packages.list(QueryPackages.parse({ filter: 'package.name ~ "package-7*"' }), everything),
@@ -115,6 +118,7 @@ const lists: Readonly<Record<string, () => Promise<unknown>>> = {
   'workloads-by-name': () => queries.workloads.list(QueryWorkloads.parse({}), everything),
   'workloads-with-a-vulnerability': () =>
     queries.workloads.list(QueryWorkloads.parse({ filter: 'vulnerability = CVE-2007-7' }), everything),
+  'workloads-of-a-context': () => queries.workloads.list(QueryWorkloads.parse({ filter: 'context.owner.team = value-4' }), everything),
   'facets-of-a-namespace': () =>
     queries.facets.count(FacetsQuery.parse({ filter: 'namespace = namespace-4', fields: 'severity,package.name' }), everything),
   'facets-of-a-severity': () => queries.facets.count(FacetsQuery.parse({ filter: 'severity = critical and kev = true' }), everything),

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common'
 import { oneRow, rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
+import { subjectKinds, workloadKey } from '../enrichment/due-subjects.js'
 import type { FleetQuery } from '../query/fleet-list.service.js'
 import { behind, countLimit, type OrderColumn, orderBy } from '../query/walkable-page.js'
 
@@ -22,6 +23,7 @@ export interface FleetWorkloadRow {
   image_digest: string | null
   max_risk: number | null
   last_scanned_at: Date | null
+  contexts: Record<string, Record<string, unknown>> | null
 }
 
 /** The columns of the index of current workloads: together they are unique. */
@@ -55,7 +57,9 @@ export class FleetWorkloadsRepository {
       this.database.runner,
       ...parameters.bind(
         `select w.id, w.cluster, w.namespace, w.kind, w.name, w.container, w.owner, w.labels, w.reference, w.platform, w.digest, w.since, s.stale_since is not null as is_stale,
-                i.digest as image_digest, i.max_risk, i.last_scanned_at
+                i.digest as image_digest, i.max_risk, i.last_scanned_at,
+                (select json_object_agg(ec.owner, ec.data order by ec.owner) from enrichment_subject es join enrichment_context ec on ec.subject_id = es.id
+                  where es.image_id = w.image_id and es.kind = ${subjectKinds.workload} and es.key = ${workloadKey('w')} and ec.data is not null) as contexts
            from workload w left join workload_source s on s.cluster = w.cluster left join image i on i.id = w.image_id
           where ${isVisible} and ${condition('w')} and ${values === null ? 'true' : behind(columns, isReversed, values, parameters)}
           order by ${order} limit ${limit}`,

@@ -58,6 +58,7 @@ function fleetWorkloadOf(row: FleetWorkloadRow): FleetWorkload {
             lastScannedAt: hasScan ? (row.last_scanned_at?.toISOString() ?? null) : null,
           },
     since: row.since.toISOString(),
+    ...(row.contexts === null ? {} : { contexts: row.contexts }),
     isStale: row.is_stale,
   }
 }

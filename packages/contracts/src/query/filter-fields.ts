@@ -16,7 +16,7 @@ export type FilterOperator = '=' | '!=' | '>' | '>=' | '<' | '<=' | '~' | 'in'
 export type FilterFieldType = 'text' | 'version' | 'digest' | 'number' | 'time' | 'boolean' | 'enum' | 'ordered'
 
 /** What a field is a fact of. Conditions on one entity that `and` joins speak of one and the same. */
-export type FilterEntity = 'finding' | 'package' | 'image' | 'reference' | 'workload'
+export type FilterEntity = 'finding' | 'package' | 'image' | 'reference' | 'workload' | 'context'
 
 /** A field of the filter language. */
 export interface FilterField {
@@ -88,7 +88,10 @@ export const filterFields = [
   field('since', 'time', 'workload', ['workloads'], 'Since when the workload runs this image'),
 ] as const satisfies readonly FilterField[]
 
-export type FilterFieldName = (typeof filterFields)[number]['name']
+/** A value of a context: `context.<owner>.<path>`, where the owner is an enricher or submit. */
+export type ContextFieldName = `context.${string}`
+
+export type FilterFieldName = (typeof filterFields)[number]['name'] | ContextFieldName
 
 const operatorsOf: Readonly<Record<FilterFieldType, readonly FilterOperator[]>> = {
   text: ['=', '!=', '~', 'in'],
@@ -117,8 +120,20 @@ const byName: ReadonlyMap<string, FilterField & { name: FilterFieldName }> = new
   filterFields.map((one) => [one.name.toLowerCase(), one]),
 )
 
-/** The field of a name, whatever the case of its letters; undefined for none of this list. */
+/** What the names of values of contexts begin with. */
+export const contextFieldPrefix = 'context.'
+
+/** Any value that an enricher makes is a field; which there are is known to the stored contexts alone. */
+function contextField(name: string): (FilterField & { name: ContextFieldName }) | undefined {
+  if (!name.toLowerCase().startsWith(contextFieldPrefix) || name.length === contextFieldPrefix.length) return undefined
+  const path = name.slice(contextFieldPrefix.length)
+  return { name: `context.${path}`, type: 'text', entity: 'context', resources: everywhere, description: `Value ${path} of a context` }
+}
+
+/** The field of a name, whatever the case of its letters but for those of a context; undefined for none of this list. */
 export function findFilterField(name: string, resource: FilterResource): (FilterField & { name: FilterFieldName }) | undefined {
+  const ofContext = contextField(name)
+  if (ofContext !== undefined) return ofContext
   const given = name.toLowerCase()
   const found = byName.get(synonyms.get(given)?.toLowerCase() ?? given)
   return found?.resources.includes(resource) === true ? found : undefined
@@ -126,14 +141,17 @@ export function findFilterField(name: string, resource: FilterResource): (Filter
 
 /** The field of a name that is one. */
 export function filterField(name: FilterFieldName): FilterField {
-  const found = byName.get(name.toLowerCase())
+  const found = contextField(name) ?? byName.get(name.toLowerCase())
   if (found === undefined) throw new Error(`there is no field ${name}`)
   return found
 }
 
 /** Names of the fields of a list. */
 export function filterFieldNames(resource: FilterResource): string[] {
-  return filterFields.filter(({ resources }: FilterField) => resources.includes(resource)).map(({ name }) => name)
+  return [
+    ...filterFields.filter(({ resources }: FilterField) => resources.includes(resource)).map(({ name }) => name as string),
+    `${contextFieldPrefix}OWNER.PATH`,
+  ]
 }
 
 /** Whether a text is a digest, as fields of that type want it. */

@@ -1,3 +1,5 @@
+import { contextFieldPrefix } from './filter-fields.js'
+
 /** A filter that does not parse: where, counted in characters from 0, and what was expected there. */
 export interface FilterProblem {
   readonly position: number
@@ -22,6 +24,8 @@ export interface FilterWord {
 
 const spaces = /[ \t\r\n]*/y
 const nameCharacters = /[A-Za-z][A-Za-z0-9.]*/y
+// Enrichers and the keys of their contexts are named more freely than fields.
+const contextCharacters = /[A-Za-z0-9._/-]*/y
 const operatorCharacters = /!=|>=|<=|=|>|<|~/y
 // Everything that versions, references, digests, globs and moments are made of: none needs quotes.
 const bareCharacters = /[A-Za-z0-9*_./@%+:~^-]+/y
@@ -50,7 +54,8 @@ export class FilterScanner {
     const { position } = this
     const text = this.take(nameCharacters)
     if (text === '') this.fail(expected)
-    return { text, position }
+    if (!text.toLowerCase().startsWith(contextFieldPrefix)) return { text, position }
+    return { text: text + this.take(contextCharacters), position }
   }
 
   /** Takes a keyword, in any case, when it stands here as a word of its own. */

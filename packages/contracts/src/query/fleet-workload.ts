@@ -32,7 +32,7 @@ export const FleetWorkload = defineSchema(
     contexts: z
       .record(z.string(), z.record(z.string(), z.unknown()))
       .optional()
-      .describe('What enrichers have made of it, by their names; while they have made nothing of it, what they have made of its image'),
+      .describe('What enrichers have made of it, by their names; a failed enricher shows its last good data'),
     isStale: z.boolean().describe('Whether its cluster has been silent for longer than it said'),
   }),
   {

@@ -1,4 +1,5 @@
 import type { SqlRunner } from '../../database/sql.js'
+import { subjectKinds, workloadKey } from '../../enrichment/due-subjects.js'
 import { idsOfImage } from '../../findings/finding-identity.js'
 
 /** Size of a generated fleet. */
@@ -61,6 +62,12 @@ export async function generateFleet(runner: SqlRunner, size: FleetSize): Promise
     `insert into workload (cluster, namespace, kind, name, container, digest, image_id, platform, reference, repository, owner, since)
      select 'cluster-' || i.id % 3, 'namespace-' || i.id % 40, 'Deployment', 'app-' || i.id, 'main', i.digest, i.id, i.platform, r.repository || ':' || r.tag, r.repository, 'team-' || i.id % 50, i.first_seen_at
        from image i join image_reference r on r.image_id = i.id where i.id % 4 = 0`,
+    `insert into enrichment_subject (image_id, kind, key, cluster, workload_id)
+     select id, ${subjectKinds.image}, '', null, null from image
+     union all select w.image_id, ${subjectKinds.workload}, ${workloadKey('w')}, w.cluster, w.id from workload w`,
+    `insert into enrichment_context (subject_id, owner, set_id, data, updated_at)
+     select s.id, o, '00000000-0000-0000-0000-000000000000', '{"team":"x"}', now() from enrichment_subject s cross join unnest(array['owner', 'risk', 'support']) o`,
+    `insert into context_label (subject_id, name, value) select s.id, n, 'value-' || s.image_id % 50 from enrichment_subject s cross join unnest(array['owner.team', 'risk.class', 'support.until']) n`,
   ]
   for (const statement of statements) await runner.query(statement)
   const [odd] = (await runner.query(
