@@ -98,6 +98,7 @@ function printWelcome(address, { token, path }, reference = 'alpine:3.18') {
   say(`  export PHAROS_SERVER=${address} PHAROS_TOKEN=${token}`)
   say(`  pharos scan ${reference}`)
   say('  pharos images')
+  say('  pharos enricher list')
   say('  pharos system')
   say()
   say(dim('Ctrl-C stops everything.'))

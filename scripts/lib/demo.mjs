@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { apiClient } from './api.mjs'
+import { activateEnrichers, describeContexts } from './demo-enrichers.mjs'
 import { freePortLike } from './ports.mjs'
 import { testKit } from './servers.mjs'
 import { bold, dim, say, step, warn } from './terminal.mjs'
@@ -53,11 +54,15 @@ export async function giveTour(site, baseUrl, token) {
   })
   const { archivePath } = site
   if (archivePath !== undefined) await step('Sample vulnerability database imported', () => importDatabase(api, archivePath))
+  await step('Sample enrichers activated', () => activateEnrichers(api))
   const ids = await submit(api, site.references)
   const tasks = await step('Sample images scanned', () => Promise.all(ids.map((id) => untilEnded(api, id))))
   say()
   say(bold('What is in them') + dim(' (from a sample database of a few known vulnerabilities: an example, not advice)'))
-  for (const task of tasks) say(await describeTask(api, task))
+  for (const task of tasks) {
+    say(await describeTask(api, task))
+    if (task.digest !== null) for (const line of await contextsOf(api, task.digest)) say(line)
+  }
 }
 
 /** @typedef {ReturnType<typeof apiClient>} Api */
@@ -91,6 +96,11 @@ function untilEnded(api, id) {
     const task = await api('GET', `/scans/${id}`)
     return task.endedAt === null ? undefined : task
   }, `the scan ${id} did not end`)
+}
+
+/** @param {Api} api @param {string} digest @returns {Promise<string[]>} */
+function contextsOf(api, digest) {
+  return poll(() => describeContexts(api, digest), `the enrichers did not run on ${digest}`)
 }
 
 /** @param {Api} api @param {{ id: string, image: string, state: string, digest: string | null, failure: { detail?: string, code?: string } | null }} task */

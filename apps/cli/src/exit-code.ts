@@ -16,6 +16,8 @@ export const exitCodes = {
   findings: 5,
   /** The scan has not ended within `--timeout`; it goes on at the server. */
   timeout: 6,
+  /** Enrichers: a set has mistakes, a test of it failed, or an enricher failed. */
+  enrichers: 7,
 } as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
@@ -30,6 +32,7 @@ Exit codes:
   4  the scan is partial: something could not be looked at
   5  --fail-on: there is a finding as severe as named
   6  the scan did not end within --timeout (it goes on)
+  7  enrichers: a set has mistakes, a test failed, or an enricher failed
 `
 
 /** Ends the command with a status of its own after its output has been written. */

@@ -6,6 +6,7 @@ import { ApiClient } from './client/api-client.js'
 import { addAdministrationCommands } from './commands/administration.commands.js'
 import type { RunCommand } from './commands/command-context.js'
 import { addDecisionCommands } from './commands/decision.commands.js'
+import { addEnricherCommands } from './commands/enricher.commands.js'
 import { addExportCommands } from './commands/export.commands.js'
 import { addHistoryCommands } from './commands/history.commands.js'
 import { addImageCommands } from './commands/image.commands.js'
@@ -48,7 +49,12 @@ export async function runProgram(input: ProgramInput): Promise<number> {
   program.addHelpText('after', exitCodeHelp).exitOverride().configureOutput({ writeOut: streams.out, writeErr: streams.err })
   const run: RunCommand = async (command, work) => {
     const configuration = resolveConfiguration(command.optsWithGlobals(), input.environment, streams.isTerminal)
-    await work({ api: new ApiClient(configuration), output: new Output(streams, configuration.isJson), nowMs: input.nowMs ?? Date.now })
+    await work({
+      api: new ApiClient(configuration),
+      output: new Output(streams, configuration.isJson),
+      nowMs: input.nowMs ?? Date.now,
+      environment: input.environment,
+    })
   }
   addScanCommand(program, run)
   addImageCommands(program, run)
@@ -60,6 +66,7 @@ export async function runProgram(input: ProgramInput): Promise<number> {
   addDecisionCommands(program, run)
   addVexCommands(program, run)
   addWorkloadCommands(program, run)
+  addEnricherCommands(program, run)
   addAdministrationCommands(program, run)
   try {
     await program.parseAsync([...input.arguments], { from: 'user' })

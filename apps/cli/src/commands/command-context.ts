@@ -7,6 +7,8 @@ export interface CommandContext {
   api: ApiClient
   output: Output
   nowMs: () => number
+  /** What the command was started with; programs that it runs get it. */
+  environment: Readonly<Record<string, string | undefined>>
 }
 
 /** Runs a command's work with the context that its options make. */

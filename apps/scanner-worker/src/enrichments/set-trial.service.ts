@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common'
-import { type EnricherOutcome, EnricherPayload, type EnricherProblem, type EnrichmentResults, exampleOf } from '@pharos/contracts'
-import { type EnricherSet, fetchEnricherSource, fetchEnricherSources, type GitOptions, readEnricherFiles } from '@pharos/enrichers'
+import { type EnricherOutcome, type EnricherProblem, type EnrichmentResults } from '@pharos/contracts'
+import {
+  type EnricherSet,
+  fetchEnricherSource,
+  fetchEnricherSources,
+  type GitOptions,
+  readEnricherFiles,
+  samplePayload,
+} from '@pharos/enrichers'
 import { isInternalAddress } from '@pharos/registry'
 import { InjectConfiguration } from '@pharos/service-kit'
 import type { WorkerConfiguration } from '../configuration.js'
@@ -48,7 +55,7 @@ export class SetTrialService {
     signal: AbortSignal,
   ): Promise<EnrichmentResults> {
     const first = await subjects.next()
-    const payload = first.done === true ? JSON.stringify(exampleOf(EnricherPayload)) : first.value.payload
+    const payload = first.done === true ? JSON.stringify(samplePayload()) : first.value.payload
     if (stored !== null) return this.tried((await this.sets.get(stored)).set, enricher, payload, signal)
     const read = await readEnricherFiles(files ?? [])
     const problems = read.ok ? await this.compile(read.set) : read.problems
