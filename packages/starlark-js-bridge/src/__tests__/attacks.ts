@@ -8,10 +8,11 @@ export interface Attack {
   never?: boolean
 }
 
-const star = (name: string, body: string, ends: Attack['ends']): Attack => ({
+const star = (name: string, body: string, ends: Attack['ends'], never = false): Attack => ({
   name: `starlark: ${name}`,
   step: { engine: 'starlark', name: 'attack.star', source: `def enrich(input):\n    ${body.replaceAll('\n', '\n    ')}\n` },
   ends,
+  never,
 })
 const text = (name: string, source: string, ends: Attack['ends'], never = false): Attack => ({
   name: `template: ${name}`,
@@ -44,7 +45,7 @@ export const attacks: readonly Attack[] = [
   star('sorting a huge range', 'return {"n": len(sorted(range(30000000)))}', 'memory'),
   star('repetition', 'return {"x": "a" * 1000000000}', 'memory'),
   star('a list of a huge range', 'return {"x": list(range(100000000))}', 'memory'),
-  star('a huge number', 'x = 3\nfor i in range(40):\n    x = x * x\nreturn {"x": x}', 'memory'),
+  star('a huge number', 'x = 3\nfor i in range(40):\n    x = x * x\nreturn {"x": x}', 'timeout', true),
   star('long output', 'return {"x": ["0123456789"] * 100000}', 'output'),
   star('output that contains itself', 'x = {}\nx["x"] = x\nreturn x', 'output'),
   star('deep output', 'x = []\nfor i in range(5000):\n    x = [x]\nreturn {"x": x}', 'output'),
