@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common'
-import { affected, oneRow, rows } from '../database/sql.js'
+import { affected, oneRow, rows, type SqlRunner } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { textArray } from '../ingest/array-parameter.js'
 import { resolvedImageId } from './resolved-image-sql.js'
@@ -46,6 +46,8 @@ const batch = 20_000
 const sameContainer = ['namespace', 'kind', 'name', 'container', 'digest', 'platform']
   .map((column) => `s.${column} = w.${column}`)
   .join(' and ')
+
+const isLinkable = `w.until is null and w.image_id is null and w.digest <> '' and ${resolvedImageId('w.digest', 'w.platform')} is not null`
 
 /** Writes what runs in a cluster, as sets. */
 @Injectable()
@@ -119,6 +121,24 @@ export class WorkloadStore {
          from workload where cluster = $1 and until is null and image_id is null
         group by digest, platform, case digest when '' then reference else '' end
         order by count(*) desc, 1, 3, 4`,
+      [cluster],
+    )
+  }
+
+  /** Clusters with containers that are not linked to the stored image that they run. */
+  async linkableClusters(runner: SqlRunner): Promise<string[]> {
+    const found = await rows<{ cluster: string }>(
+      runner,
+      `select distinct w.cluster from workload w where ${isLinkable} order by w.cluster`,
+    )
+    return found.map(({ cluster }) => cluster)
+  }
+
+  /** Links these containers of a cluster, under its lock. Returns how many. */
+  linkCluster(tx: Transaction, cluster: string): Promise<number> {
+    return affected(
+      tx,
+      `update workload w set image_id = ${resolvedImageId('w.digest', 'w.platform')} where w.cluster = $1 and ${isLinkable}`,
       [cluster],
     )
   }

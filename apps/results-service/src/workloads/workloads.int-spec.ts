@@ -7,6 +7,7 @@ import { admin, type ResultsApp, scoped, startResultsApp } from '../__tests__/re
 import { ImagesService } from '../images/images.service.js'
 import { digestOf, resolvedImage } from '../ingest/__tests__/report-builder.js'
 import { ScanStorage } from '../runs/scan-storage.js'
+import { LateLinksService } from './late-links.service.js'
 import { WorkloadClustersService } from './workload-clusters.service.js'
 
 let app: ResultsApp
@@ -28,6 +29,14 @@ const container = (name: string, change: Partial<ObservedWorkload> = {}): Observ
   imageId: `registry.example/team-a/${name}@${digestOf(name)}`,
   ...change,
 })
+
+function deferred(): { readonly promise: Promise<void>; resolve(): void } {
+  let settle = (): void => undefined
+  const promise = new Promise<void>((resolve) => {
+    settle = resolve
+  })
+  return { promise, resolve: () => settle() }
+}
 
 let sequence = 0
 const put = async (
@@ -222,6 +231,29 @@ describe('the image of a container', () => {
     expect((await running()).map(({ image }) => image)).toEqual([amd.digest, amd.digest, arm.digest, amd.digest])
     await app.get(ImagesService).remove(amd.digest, admin)
     expect((await running()).map(({ image }) => image)).toEqual([null, null, arm.digest, null])
+  })
+
+  it('that was stored in the moment of the snapshot is linked by neither, and soon after', async () => {
+    const written = deferred()
+    const released = deferred()
+    const stored = app.results.database.inTransaction(async (tx) => {
+      await app.get(ScanStorage).upsertResolved(tx, resolvedImage('web'))
+      written.resolve()
+      await released.promise
+    })
+    await written.promise
+    await put([container('web'), container('db')])
+    released.resolve()
+    await stored
+    expect(await running()).toMatchObject([
+      { name: 'db', image: null },
+      { name: 'web', image: null },
+    ])
+    await app.get(LateLinksService).link()
+    expect(await running()).toMatchObject([
+      { name: 'db', image: null },
+      { name: 'web', image: digestOf('web') },
+    ])
   })
 
   it('known by its manifest is linked when its index becomes known', async () => {
