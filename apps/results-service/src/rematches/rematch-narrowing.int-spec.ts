@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { ClaimedRematchChunk } from '@pharos/contracts'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { principalFor } from '../inventory/__tests__/reads-harness.js'
 import { reportIn } from './__tests__/fleet-world.js'
@@ -163,7 +164,8 @@ describe('a database that waits for its verdict', () => {
         yield await Promise.resolve(bytes)
       })(),
     )
-    expect(await world.work.claim({ workerId: 'w', engineVersion: '1', comparesDatabases: true })).toMatchObject({
+    const claimed = await world.work.claim({ workerId: 'w', engineVersion: '1', comparesDatabases: true })
+    expect(ClaimedRematchChunk.parse(claimed)).toMatchObject({
       outcome: 'none',
       prepare: { id },
     })
