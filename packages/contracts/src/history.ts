@@ -215,5 +215,16 @@ export const FindingAsOf = defineSchema(
 export type FindingAsOf = z.infer<typeof FindingAsOf>
 
 /** Findings as of a moment. A page may hold fewer rows than its limit, or none, and still have a next one: work is bounded a page. */
-export const FindingAsOfPage = pageOf('FindingAsOfPage', FindingAsOf, exampleOf(FindingAsOf))
+export const FindingAsOfPage = defineSchema(
+  'FindingAsOfPage',
+  z.object({
+    items: z.array(FindingAsOf).describe('Rows of this page'),
+    nextCursor: z.string().nullable().describe('Cursor of the next page, null on the last'),
+    notKept: z
+      .array(z.enum(['risk', 'epss']))
+      .optional()
+      .describe('What findings have and nobody can tell of the past: it moves daily and is known as of now alone, so no row shows it'),
+  }),
+  { items: [exampleOf(FindingAsOf)], nextCursor: null, notKept: ['risk', 'epss'] },
+)
 export type FindingAsOfPage = z.infer<typeof FindingAsOfPage>

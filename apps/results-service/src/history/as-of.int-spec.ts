@@ -203,6 +203,11 @@ describe('findings as of a moment', () => {
     await expect(history.asOf.ofFleet(query, null)).rejects.toMatchObject({ code })
   })
 
+  it('say what is not kept of the past', async () => {
+    const query = AsOfQuery.parse({ at: history.inventory.clock.now().toISOString() })
+    expect(FindingAsOfPage.parse(await history.asOf.ofFleet(query, null))).toMatchObject({ notKept: ['risk', 'epss'] })
+  })
+
   it('are those of the scope', async () => {
     await history.ingest(simpleReport('a', ['tar'], ['CVE-1']))
     const query = AsOfQuery.parse({ at: history.inventory.clock.now().toISOString() })

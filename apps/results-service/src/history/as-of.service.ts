@@ -65,6 +65,7 @@ export class AsOfService {
     return {
       items: shown.map((row) => itemOf(row, images.get(row.image_id))),
       nextCursor: lastId === undefined || lastId === null ? null : encodeCursor(list, [lastId]),
+      notKept: ['risk', 'epss'],
     }
   }
 
