@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common'
 import { afterCommit, type Transaction } from '../database/transaction.js'
 import { rows } from '../database/sql.js'
-import { contextsSubmitted, imageChanged, subjectKinds } from '../enrichment/due-subjects.js'
+import { imageAnswered, imageChanged, subjectKinds } from '../enrichment/due-subjects.js'
 import { LabelStore } from '../enrichment/label-store.js'
 import { EventBroadcast } from '../events/event-broadcast.js'
 
@@ -32,8 +32,7 @@ export class ContextStore {
   /** Keeps the context of one task, which a stored result has ended. */
   async keepOfTask(tx: Transaction, taskId: string, digest: string): Promise<void> {
     const kept = await this.keep(tx, digest, 't.id = $2', taskId)
-    if (kept.length === 0) return
-    await contextsSubmitted(
+    await imageAnswered(
       tx,
       digest,
       kept.map(({ key }) => key),

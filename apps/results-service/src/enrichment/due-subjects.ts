@@ -58,14 +58,23 @@ export async function imagesMoved(tx: Transaction, imageIds: readonly number[] |
   )
 }
 
-/** A submitted context of an image was set: its subject is due. */
-export async function contextsSubmitted(tx: Transaction, digest: string, keys: readonly string[]): Promise<void> {
-  await tx.query(missingSubjects({ images: 'i.digest = $1', workloads: 'false' }), [digest])
+/**
+ * A stored result has answered a task: subjects that lack are made and due, such as those of workloads that were linked by it, and
+ * so are those of the submitted contexts that have changed.
+ */
+export async function imageAnswered(tx: Transaction, digest: string, changedKeys: readonly string[]): Promise<void> {
+  const workloads = 'w.image_id = (select g.id from image g where g.digest = $1)'
+  await tx.query(
+    `with made as (${missingSubjects({ images: 'i.digest = $1', workloads })})
+     insert into enrichment_work (subject_id) select id from made where ${isAnySetActive} order by id ${onceMore}`,
+    [digest],
+  )
+  if (changedKeys.length === 0) return
   await tx.query(
     `insert into enrichment_work (subject_id)
      select s.id from enrichment_subject s join image i on i.id = s.image_id
       where i.digest = $1 and s.kind = ${subjectKinds.submitted} and s.key = any ($2::text[]) and ${isAnySetActive} order by s.id ${onceMore}`,
-    [digest, [...keys]],
+    [digest, [...changedKeys]],
   )
 }
 

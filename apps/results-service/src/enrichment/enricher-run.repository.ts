@@ -144,6 +144,11 @@ export class EnricherRunRepository {
     return found.map(({ id }) => id)
   }
 
+  /** Removes runs that ended longer ago, with their differences. */
+  async removeOld(tx: Transaction, ageMs: number): Promise<void> {
+    await tx.query(`delete from enricher_run where ended_at < clock_timestamp() - $1 * interval '1 ms'`, [ageMs])
+  }
+
   async add(tx: Transaction, id: string, progress: RunProgress): Promise<void> {
     await tx.query(
       `update enricher_run set done = done + $2, failed = failed + $3, added = added + $4, changed = changed + $5, removed = removed + $6, unchanged = unchanged + $7,

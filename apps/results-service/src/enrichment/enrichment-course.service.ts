@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common'
-import { InjectConfiguration, PharosLogger } from '@pharos/service-kit'
+import { InjectConfiguration, Metrics, PharosLogger } from '@pharos/service-kit'
 import type { ResultsConfiguration } from '../configuration.js'
 import { oneRow } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
@@ -11,6 +11,8 @@ import { EnricherSetRepository } from './enricher-set.repository.js'
 import { WorkQueue } from './work-queue.js'
 
 const hourMs = 3_600_000
+/** Runs that ended longer ago are not told of any more. */
+const runAgeMs = 90 * 24 * hourMs
 
 /** What the course of enrichment is made of. */
 @Injectable()
@@ -35,10 +37,26 @@ export class EnrichmentCourseService implements OnApplicationBootstrap {
     private readonly tools: EnrichmentCourseTools,
     private readonly work: RepeatingWork,
     private readonly logger: PharosLogger,
+    private readonly metrics: Metrics,
     @InjectConfiguration() private readonly configuration: Pick<ResultsConfiguration, 'enrichment' | 'upkeep'>,
   ) {}
 
   onApplicationBootstrap(): void {
+    this.metrics.gauge<'lane'>({
+      name: 'pharos_enrichment_subjects',
+      help: 'Subjects that wait for their enrichers: due by themselves, or reached by a run over the fleet.',
+      labels: ['lane'],
+      collect: async (gauge) => {
+        const waiting = await this.waiting()
+        gauge.set({ lane: 'due' }, waiting.due)
+        gauge.set({ lane: 'run' }, waiting.run)
+      },
+    })
+    this.metrics.gauge({
+      name: 'pharos_enrichment_oldest_due_seconds',
+      help: 'Age of the oldest subject that is due by itself; 0 without one.',
+      collect: async (gauge) => gauge.set((await this.waiting()).oldest_seconds),
+    })
     this.work.start({
       name: 'enrichment-course',
       intervalMs: this.configuration.upkeep.sweepIntervalMs,
@@ -55,7 +73,12 @@ export class EnrichmentCourseService implements OnApplicationBootstrap {
       return runs.endFinished(tx)
     })
     for (const run of ended) this.logger.info('enrichment finished', { run })
-    if (ended.length > 0) await this.database.inTransaction((tx) => sets.removeOld(tx, this.configuration.enrichment.keptSets))
+    if (ended.length > 0) {
+      await this.database.inTransaction(async (tx) => {
+        await runs.removeOld(tx, runAgeMs)
+        await sets.removeOld(tx, this.configuration.enrichment.keptSets)
+      })
+    }
     if (await this.isAnythingOpen()) broadcast.enrichmentDue()
   }
 
@@ -67,5 +90,14 @@ export class EnrichmentCourseService implements OnApplicationBootstrap {
            or exists (select from enricher_request where state = 'open' and chunk_id is null) as is_open`,
     )
     return row?.is_open ?? false
+  }
+
+  private async waiting(): Promise<{ due: number; run: number; oldest_seconds: number }> {
+    const row = await oneRow<{ due: number; run: number; oldest_seconds: number }>(
+      this.database.runner,
+      `select count(*) filter (where run_id is null)::int as due, count(*) filter (where run_id is not null)::int as run,
+              coalesce(extract(epoch from clock_timestamp() - min(due_at) filter (where run_id is null)), 0)::float8 as oldest_seconds from enrichment_work`,
+    )
+    return row ?? { due: 0, run: 0, oldest_seconds: 0 }
   }
 }

@@ -1,6 +1,7 @@
 import { EnricherPayload, type ImageContextPage } from '@pharos/contracts'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { debPackage, digestOf, simpleReport, vulnerability, match, scanReport, engineReport } from '../ingest/__tests__/report-builder.js'
+import { ContextStore } from '../contexts/context-store.js'
 import { createEnrichment, type EnrichmentWorld, resultsOf, type TestEnrichers } from './__tests__/enrichment-harness.js'
 
 let world: EnrichmentWorld
@@ -74,6 +75,24 @@ describe('a subject', () => {
       { key: 'ci', data: { team: 'checkout' } },
     ])
     expect(items.filter(({ owner }) => owner === 'submit')).toMatchObject([{ key: 'ci', data: { team: 'checkout' } }])
+  })
+
+  it('of a context that comes with a task which a stored result answers is due as well, and only that', async () => {
+    await world.activate(['who'])
+    await world.scan(simpleReport('web', [], []))
+    await world.workAll(counting)
+    const answered = async (team: string) => {
+      const { id } = await world.app.submit({ image: 'a/b', context: { team }, contextKey: 'ci' })
+      await world.app.results.database.inTransaction((tx) => world.app.get(ContextStore).keepOfTask(tx, id, digestOf('web')))
+    }
+    await answered('payments')
+    expect(await due()).toEqual([{ digest: digestOf('web'), key: 'ci' }])
+    await world.workAll(counting)
+    await answered('payments')
+    expect(await due()).toEqual([])
+    await answered('checkout')
+    expect((await world.workAll(counting)).map(({ key }) => key)).toEqual(['ci'])
+    expect((await contexts('web')).items).toContainEqual(expect.objectContaining({ key: 'ci', owner: 'who', data: { team: 'checkout' } }))
   })
 
   it('goes with its image, and takes its contexts, labels and work along', async () => {
