@@ -32,12 +32,7 @@ const retryDownloadMs = 3_600_000
  * @returns {Promise<(FoundTool | MissingTool)[]>}
  */
 export async function obtainTools() {
-  /** @type {import('./lib/scanner-release.mjs').ScannerRelease[]} */
-  const releases = [
-    { name: 'grype', repository: 'anchore/grype', version: pinned('github.com/anchore/grype') },
-    { name: 'syft', repository: 'anchore/syft', version: pinned('github.com/anchore/syft') },
-    { name: 'trivy', repository: 'aquasecurity/trivy', version: trivyVersion },
-  ]
+  const releases = scannerReleases()
   /** @type {Map<string, string>} */
   const refusals = new Map()
   const scanners = await Promise.all(releases.map((release) => findOrDownload(release, refusals)))
@@ -45,6 +40,15 @@ export async function obtainTools() {
   return [
     ...scanners.map((scanner, index) => (scanner.isFound ? scanner : foundScanner(releases[index], refusals, build))),
     ...programs.map((name) => foundProgram(name, build)),
+  ]
+}
+
+/** The releases that are wanted. @returns {import('./lib/scanner-release.mjs').ScannerRelease[]} */
+export function scannerReleases() {
+  return [
+    { name: 'grype', repository: 'anchore/grype', version: pinned('github.com/anchore/grype') },
+    { name: 'syft', repository: 'anchore/syft', version: pinned('github.com/anchore/syft') },
+    { name: 'trivy', repository: 'aquasecurity/trivy', version: trivyVersion },
   ]
 }
 
