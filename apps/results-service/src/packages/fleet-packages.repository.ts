@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common'
 import { rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
 import { visibleAmongMany } from '../inventory/visibility.js'
-import type { FleetQuery } from '../query/fleet-list.service.js'
+import type { FleetQuery } from '../query/fleet-query.js'
 import { behind, countLimit, type OrderColumn, orderBy, type WalkPosition } from '../query/walkable-page.js'
 import { packageRefColumns, type PackageRefRow } from './package-view.js'
 

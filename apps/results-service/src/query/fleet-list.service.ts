@@ -3,16 +3,9 @@ import { filterOf, type FilterResource, type Principal, printFilter } from '@pha
 import { visibleRepositories } from '../access/repository-scope.js'
 import type { KeysetType, KeysetValue } from '../database/keyset.js'
 import { FilterCompiler } from './filter-compiler.js'
-import type { SqlCondition } from './sql-condition.js'
+import type { FleetQuery } from './fleet-query.js'
 import { SqlParameters } from './sql-parameters.js'
 import { cappedCount, decodePosition, walkablePage, type WalkablePage, type WalkPosition } from './walkable-page.js'
-
-/** What a list of the fleet is asked for; `$1` is the scope. */
-export interface FleetQuery {
-  readonly parameters: SqlParameters
-  /** Of a row of the resource's table. */
-  readonly condition: SqlCondition
-}
 
 /** A list in one order, which `-` turns round. */
 export interface FleetList<R, T> {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common'
 import { oneRow, rows } from '../database/sql.js'
 import { Database } from '../database/transaction.js'
 import { subjectKinds, workloadKey } from '../enrichment/due-subjects.js'
-import type { FleetQuery } from '../query/fleet-list.service.js'
+import type { FleetQuery } from '../query/fleet-query.js'
 import { behind, countLimit, type OrderColumn, orderBy } from '../query/walkable-page.js'
 
 /** A container that runs now. Names are as stored, see stored-text.ts. */
