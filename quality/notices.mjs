@@ -8,7 +8,11 @@ import { fileURLToPath } from 'node:url'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const licencePattern = /^(licen[cs]e|copying|notice|copyright)(\.|-|$)/i
-const goPackages = ['./cmd/...', 'github.com/anchore/grype/cmd/grype', 'github.com/anchore/syft/cmd/syft']
+/** What is linked from each Go module of ours. The bridge's native program is for tests, so that it is left out. */
+const goPackages = {
+  tools: ['./cmd/...', 'github.com/anchore/grype/cmd/grype', 'github.com/anchore/syft/cmd/syft'],
+  'packages/starlark-js-bridge/go': ['./engine', './symbols'],
+}
 
 /** The folder of a dependency as Node finds it from `folder`. */
 function folderOf(name, folder) {
@@ -18,6 +22,9 @@ function folderOf(name, folder) {
     if (dirname(at) === at) return undefined
   }
 }
+
+/** Packages of this workspace. */
+const isOurs = (name) => name.startsWith('@pharos/') || name === 'starlark-js-bridge'
 
 const manifestOf = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
 
@@ -33,7 +40,7 @@ export function productionPackages() {
       const next = folderOf(name, folder)
       if (next) visit(next)
     }
-    if (!manifest.name.startsWith('@pharos/')) found.set(`${manifest.name}@${manifest.version}`, { folder, licence: licenceOf(manifest) })
+    if (!isOurs(manifest.name)) found.set(`${manifest.name}@${manifest.version}`, { folder, licence: licenceOf(manifest) })
   }
   for (const app of readdirSync(join(root, 'apps')))
     if (existsSync(join(root, 'apps', app, 'package.json'))) visit(realpathSync(join(root, 'apps', app)))
@@ -45,11 +52,11 @@ function licenceOf(manifest) {
   return manifest.license?.type ?? manifest.licenses?.map((entry) => entry.type).join(' OR ') ?? 'not stated'
 }
 
-/** Go modules that are linked into the tools, from the local module cache. */
-function goModules() {
+/** Go modules that are linked into the programs of one of our modules, from the local module cache. */
+function goModules(module) {
   const format = '{{with .Module}}{{.Path}}@{{.Version}}\t{{.Dir}}\t{{.Main}}{{end}}'
-  const listed = execFileSync('go', ['list', '-deps', '-f', format, ...goPackages], {
-    cwd: join(root, 'tools'),
+  const listed = execFileSync('go', ['list', '-deps', '-f', format, ...goPackages[module]], {
+    cwd: join(root, module),
     encoding: 'utf8',
     maxBuffer: 1 << 26,
     env: { ...process.env, CGO_ENABLED: '0' },
@@ -119,7 +126,7 @@ function section(title, components) {
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const head = '# Third-party notices\n\nWhat Pharos installs or links, with licences. Written by `npm run notices`.\n'
-  const text = `${head}\n${section('Node packages of the services', productionPackages())}\n${section('Go modules of the tools', goModules())}`
+  const text = `${head}\n${section('Node packages of the services', productionPackages())}\n${section('Go modules of the tools', goModules('tools'))}\n${section('Go modules of the script engines', goModules('packages/starlark-js-bridge/go'))}`
   writeFileSync(join(root, 'THIRD_PARTY_NOTICES.md'), text)
   console.log(`THIRD_PARTY_NOTICES.md: ${text.length} characters`)
 }

@@ -118,14 +118,15 @@ async function ownSpecs(root) {
   }
 }
 
+/** Folders with Go sources; what the bridge generates is ignored there as everywhere. */
+const goFolders = ['tools/cmd', 'tools/internal', 'packages/starlark-js-bridge/go/cmd', 'packages/starlark-js-bridge/go/engine']
+
 /** The Go sources have the form that gofmt gives them, where Go is present. */
 async function goFormat(root) {
-  const sources = existsSync(join(root, 'tools/cmd'))
-  if (!sources) return [{ name: 'go format', state: 'skipped', detail: 'no Go sources' }]
+  const folders = goFolders.filter((folder) => existsSync(join(root, folder)))
+  if (folders.length === 0) return [{ name: 'go format', state: 'skipped', detail: 'no Go sources' }]
   const listed = await new Promise((resolve) => {
-    const child = spawn('gofmt', ['-l', 'cmd', ...(existsSync(join(root, 'tools/internal')) ? ['internal'] : [])], {
-      cwd: join(root, 'tools'),
-    })
+    const child = spawn('gofmt', ['-l', ...folders], { cwd: root })
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text) => (output += text))
     child.stderr.setEncoding('utf8').on('data', (text) => (output += text))

@@ -24,7 +24,8 @@ const GROWTH_PERCENT = 400
 const STACK_SHARE = 0.25
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+// A text may begin with a byte order mark, which is then its own.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** One instance of the engines. It serves one job: goroutines, globals and garbage of a script end with it. */
 export class EngineInstance {

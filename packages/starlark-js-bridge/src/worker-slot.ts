@@ -78,6 +78,8 @@ export class WorkerSlot {
     this.isClosed = true
     clearTimeout(this.timer)
     this.job = undefined
+    // Whoever awaits the end must live to see it, though an idle worker keeps nothing alive.
+    this.worker.ref()
     await this.worker.terminate()
   }
 
