@@ -121,6 +121,12 @@ describe('contexts of enrichers before', () => {
     expect(set.enrichers.find((one) => one.name === 'reader')?.after).toEqual(after)
   })
 
+  it('are not waited for of an enricher that runs later', async () => {
+    const naming = 'for c in input.payload.Image.ContextRoots[0].Contexts:\n  if c.Owner == "owner": pass'
+    const { set } = await setOf(reader(naming, 'sources: [{name: reader}, {name: other}, {name: owner}]'))
+    expect(set.enrichers[0]).toMatchObject({ name: 'reader', after: [] })
+  })
+
   it('can be asked for with after', async () => {
     const { set } = await setOf(reader(star, 'sources: [{name: owner}, {name: other}, {name: reader, after: [other]}]'))
     expect(set.enrichers[2]?.after).toEqual(['other'])
@@ -288,6 +294,13 @@ describe('YAML that is made to hurt', () => {
   ])('%s is a problem of its file', async (_sentence, files, problem) => {
     const problems = await problemsOf(files)
     expect(problems[0]).toMatchObject(problem)
+  })
+
+  it.each([
+    ['values', bomb(5), 'more than 200000 values'],
+    ['characters', `a: &a ${'x'.repeat(100_000)}\nb: [${Array(50).fill('*a').join(',')}]`, 'larger than 4 MiB'],
+  ])('is held to a number of %s', async (_what, content, message) => {
+    expect((await problemsOf(withMeta(content)))[0]?.message).toContain(message)
   })
 
   it('leaves modest use of anchors alone', async () => {

@@ -149,6 +149,11 @@ describe('a repository that is made to hurt', () => {
       () => symlinkSync('/etc/passwd', join(repository, 'bad/link.yaml')),
       { file: 'link.yaml', message: expect.stringContaining('leads out of the folder') },
     ],
+    [
+      'an absolute link whose path is that of a file here',
+      () => symlinkSync('/enricher.yaml', join(repository, 'bad/link.yaml')),
+      { file: 'link.yaml', message: expect.stringContaining('leads out of the folder') },
+    ],
     ['links in a circle', () => symlinkSync('link.yaml', join(repository, 'bad/link.yaml')), { file: 'link.yaml' }],
     [
       'a binary file',
