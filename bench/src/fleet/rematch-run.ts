@@ -68,13 +68,13 @@ async function stateOf(suite: Suite, id: string): Promise<string> {
   return found.state === 'uploading' ? 'candidate' : found.state
 }
 
-/** Waits until all processes together use less than a twentieth of a core for three seconds: what was queued has been worked off. */
+/** Waits until all processes together use less than a tenth of a core for three seconds: what was queued has been worked off, and what is left are looks for work. */
 export async function untilIdle(suite: Suite): Promise<void> {
   let [quiet, before] = [0, cpuMs(suite.pids)]
   await pollUntil(
     async () => {
       const now = cpuMs(suite.pids)
-      quiet = now - before < 50 ? quiet + 1 : 0
+      quiet = now - before < 100 ? quiet + 1 : 0
       before = now
       return quiet >= 3 ? true : undefined
     },

@@ -13,27 +13,34 @@ export interface PackedReport {
   body: Buffer
 }
 
-/** Reports of a fleet in one file, so that making them takes no time from the machine while they are loaded. */
+/** Where an image stands in the file: what a worker resolves it to, as JSON, and behind it the report. */
+interface Place {
+  offset: number
+  headLength: number
+  bodyLength: number
+}
+
+/** Reports of a fleet in one file, so that making them takes no time from the machine while they are loaded, and of a large fleet no memory. */
 export class ReportPack {
   private constructor(
     private readonly path: string,
-    private readonly entries: readonly { reference: string; image: ResolvedImage; offset: number; length: number }[],
+    private readonly places: readonly Place[],
     readonly packageCount: number,
     readonly findingCount: number,
   ) {}
 
   get count(): number {
-    return this.entries.length
+    return this.places.length
   }
 
   get bytes(): number {
-    return this.entries.reduce((sum, { length }) => sum + length, 0)
+    return this.places.reduce((sum, { bodyLength }) => sum + bodyLength, 0)
   }
 
   /** Composes the reports of all images into a file. */
   static async write(path: string, files: FleetFiles, judged: JudgedPackages, generation: GenerationRef): Promise<ReportPack> {
     const file = await open(path, 'w', 0o600)
-    const entries: { reference: string; image: ResolvedImage; offset: number; length: number }[] = []
+    const places: Place[] = []
     let [offset, packageCount, findingCount] = [0, 0, 0]
     try {
       for await (const image of files.images()) {
@@ -41,24 +48,26 @@ export class ReportPack {
         packageCount += report.packages.length
         findingCount += report.engines.reduce((sum, { matches }) => sum + matches.length, 0)
         const body = gzipSync(reportLines(report), { level: 1 })
-        await file.write(body)
-        entries.push({ reference: referenceOf(image), image: resolvedImage(image), offset, length: body.byteLength })
-        offset += body.byteLength
+        const head = Buffer.from(JSON.stringify({ reference: referenceOf(image), image: resolvedImage(image) }))
+        await file.writev([head, body])
+        places.push({ offset, headLength: head.byteLength, bodyLength: body.byteLength })
+        offset += head.byteLength + body.byteLength
       }
     } finally {
       await file.close()
     }
-    return new ReportPack(path, entries, packageCount, findingCount)
+    return new ReportPack(path, places, packageCount, findingCount)
   }
 
   /** The reports in their order. */
   async *reports(): AsyncGenerator<PackedReport> {
     const file = await open(this.path, 'r')
     try {
-      for (const { reference, image, offset, length } of this.entries) {
-        const body = Buffer.allocUnsafe(length)
-        await file.read(body, 0, length, offset)
-        yield { reference, image, body }
+      for (const { offset, headLength, bodyLength } of this.places) {
+        const bytes = Buffer.allocUnsafe(headLength + bodyLength)
+        await file.read(bytes, 0, bytes.byteLength, offset)
+        const head = JSON.parse(bytes.toString('utf8', 0, headLength)) as Pick<PackedReport, 'reference' | 'image'>
+        yield { ...head, body: bytes.subarray(headLength) }
       }
     } finally {
       await file.close()

@@ -35,8 +35,8 @@ export type SwitchOutcome =
   /** Packages came in meanwhile: they are matched first. */
   | { readonly outcome: 'another-round'; readonly packages: number }
 
-/** More images than this are counted all together, in the order of the table. */
-const recountLimit = 2000
+/** Of more images than this share all are counted together, in the order of the table. */
+const recountShare = 0.5
 
 /** After so many rounds the switch goes ahead, and images with packages that came in late are scanned again. */
 const roundLimit = 3
@@ -100,9 +100,8 @@ export class RematchSwitch {
     )
     const movedRisk = await phases.time('risks', () => matches.imagesOfMovedRisk(tx))
     const affectedImages = [...new Set([...(movedRisk ?? []), ...changed.map(({ imageId }) => imageId)])]
-    await phases.time('summaries', () =>
-      this.parts.summaries.recount(tx, movedRisk === null || affectedImages.length > recountLimit ? null : affectedImages),
-    )
+    const isMost = affectedImages.length > recountShare * (await images.count(tx))
+    await phases.time('summaries', () => this.parts.summaries.recount(tx, movedRisk === null || isMost ? null : affectedImages))
     await phases.time('decisions', () =>
       this.parts.decisions.applyToImages(
         tx,

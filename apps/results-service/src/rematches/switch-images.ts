@@ -51,6 +51,11 @@ export class SwitchImages {
     return { packages: row?.packages ?? 0, hasScores: row?.has_scores ?? false }
   }
 
+  async count(tx: Transaction): Promise<number> {
+    const row = await oneRow<{ images: number }>(tx, 'select count(*)::int as images from image')
+    return row?.images ?? 0
+  }
+
   /** What is late once more is left to scans. */
   async leaveLate(tx: Transaction, rematchId: string): Promise<void> {
     await tx.query(
