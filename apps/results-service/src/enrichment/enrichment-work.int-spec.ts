@@ -144,6 +144,20 @@ describe('a chunk', () => {
   })
 })
 
+it('a run that has read an image earlier does not replace what was made of it later', async () => {
+  await scan('a')
+  const { run } = await world.activate(['risk'])
+  const early = await taken()
+  await world.scan(simpleReport('a', ['openssl'], ['CVE-1', 'CVE-2']))
+  const later = await taken()
+  expect([early.head, later.head]).toMatchObject([{ run: 'activate' }, { run: 'due' }])
+  await world.deliver(later, resultsOf(later, counting))
+  await world.deliver(early, resultsOf(early, counting))
+  expect(await contexts('a')).toMatchObject({ items: [{ data: { findings: 2 }, state: 'current' }] })
+  await world.sweep()
+  expect((await world.call('GET', `/enrichers/runs/${run}`)).body).toMatchObject({ state: 'done', subjects: { total: 1, done: 1 } })
+})
+
 describe('a failing enricher', () => {
   it('keeps its last good context, marked with the error and since when, and stops nobody', async () => {
     await world.activate(['risk', 'who'])
