@@ -28,7 +28,7 @@ const { program, reason } = findBuilder()
 
 describe.skipIf(program === undefined)(`the image of a service${program === undefined ? ` (skipped: ${reason})` : ''}`, () => {
   it('begins with the image that this test looks for', () => {
-    expect(readFileSync(join(root, 'deploy/docker/Dockerfile'), 'utf8')).toContain('FROM node:${NODE_VERSION}-bookworm-slim AS service')
+    expect(readFileSync(join(root, 'deploy/docker/Dockerfile'), 'utf8')).toMatch(/^FROM node:\$\{NODE_VERSION\}-bookworm-slim AS service$/m)
   })
 
   it.each(['api-gateway', 'results-service', 'scheduler'])(

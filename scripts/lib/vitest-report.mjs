@@ -57,6 +57,7 @@ function readRun(modules, unhandledErrors) {
 }
 
 /** Vitest makes a reporter by its default export, and tells it where to write as `--outputFile.pharos`. */
+// oxlint-disable-next-line import/no-default-export -- Vitest takes a reporter from nowhere else.
 export default class PharosReporter {
   #path = ''
 
