@@ -25,7 +25,7 @@ export class AttemptAccess {
   async withAttempt<T>(
     credential: AttemptCredential,
     work: (tx: Transaction, attempt: LockedAttempt) => Promise<T>,
-    options: { allowsReported?: boolean } = {},
+    options: { allowsReported?: boolean; preparesStatements?: boolean } = {},
   ): Promise<T> {
     const taskId = await this.attempts.taskOf(credential.attemptId)
     if (taskId === null) throw superseded()
@@ -36,7 +36,7 @@ export class AttemptAccess {
       const isCurrent = attempt.state === 'claimed' || (options.allowsReported === true && attempt.state === 'reported')
       if (!isCurrent) throw superseded()
       return work(tx, attempt)
-    })
+    }, options)
   }
 }
 

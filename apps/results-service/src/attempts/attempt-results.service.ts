@@ -53,7 +53,7 @@ export class AttemptResultsService {
         await this.attempts.forgetCrashes(tx, crashSubjects({ ...attempt.task, digest: run.digest }))
         return { outcome: stored.outcome }
       },
-      { allowsReported: true },
+      { allowsReported: true, preparesStatements: true },
     )
   }
 

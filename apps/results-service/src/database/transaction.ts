@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common'
 import { DataSource, type EntityManager, QueryFailedError } from 'typeorm'
+import { prepareStatements, type StatementConnection } from './prepared-statements.js'
 import type { SqlRunner } from './sql.js'
 
 /** A running transaction. Rules pass it on; only repositories and stores run SQL in it. */
@@ -9,6 +10,8 @@ export type Transaction = EntityManager
 export interface TransactionOptions {
   /** Runs the work again (at most 5 times) when PostgreSQL says that a deadlock or a serialization failure ended it. Default true. */
   readonly retrySerialization?: boolean
+  /** Prepares the statements of the work, see `prepareStatements`: for work that is done often, with few and constant texts. Default false. */
+  readonly preparesStatements?: boolean
 }
 
 /** serialization_failure and deadlock_detected: nothing was done, doing it again is right. */
@@ -38,6 +41,15 @@ export interface Snapshot {
   close(): Promise<void>
 }
 
+async function preparing<T>(tx: Transaction, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const stop = prepareStatements((await tx.queryRunner?.connect()) as StatementConnection)
+  try {
+    return await work(tx)
+  } finally {
+    stop()
+  }
+}
+
 /** Runs work in transactions. */
 @Injectable()
 export class Database {
@@ -50,13 +62,13 @@ export class Database {
 
   /** Commits when `work` resolves, rolls back when it rejects; then the hooks of `afterCommit` run. */
   async inTransaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    const { retrySerialization = true } = options
+    const { retrySerialization = true, preparesStatements = false } = options
     for (let attempt = 1; ; attempt += 1) {
       const hooks: (() => void)[] = []
       try {
         const result = await this.dataSource.transaction(async (tx) => {
           hooksOf.set(tx, hooks)
-          return work(tx)
+          return preparesStatements ? preparing(tx, work) : work(tx)
         })
         for (const hook of hooks) hook()
         return result

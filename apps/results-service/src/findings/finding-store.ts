@@ -3,7 +3,7 @@ import type { EngineName } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { DecisionRules } from '../decisions/decision-rules.js'
-import { plainArray } from '../ingest/array-parameter.js'
+import { codeArray, idArray, plainArray } from '../ingest/array-parameter.js'
 import { engineCode } from '../inventory/column-codes.js'
 import { textHash } from '../inventory/content-hash.js'
 import { diffFindings, type FindingDiff, type FindingFacts, type ReportedFinding, type StoredFinding } from './finding-diff.js'
@@ -137,8 +137,7 @@ export class FindingStore {
     })
     await tx.query(
       `insert into finding (id, image_id, engine, first_seen_at, occurrence, package_id, vulnerability_id, match_id, severity, fix_state, is_kev)
-       select i, $1, $2, $3, o, p, v, m, s, f, k
-         from unnest($4::uuid[], $5::uuid[], $6::int8[], $7::int8[], $8::int8[], $9::int2[], $10::int2[], $11::bool[]) as t(i, o, p, v, m, s, f, k) order by i`,
+       select unnest($4::uuid[]), $1::int8, $2::int2, $3::timestamptz, unnest($5::uuid[]), unnest($6::int8[]), unnest($7::int8[]), unnest($8::int8[]), unnest($9::int2[]), unnest($10::int2[]), unnest($11::bool[])`,
       [
         image.id,
         engineCode(engine),
@@ -234,13 +233,13 @@ function newsColumns(facts: readonly (FindingFacts | null)[]): string[] {
   ]
 }
 
-function factColumns(facts: readonly FindingFacts[]): string[] {
+function factColumns(facts: readonly FindingFacts[]): (string | Buffer)[] {
   return [
-    plainArray(facts.map(({ packageId }) => packageId)),
-    plainArray(facts.map(({ vulnerabilityId }) => vulnerabilityId)),
-    plainArray(facts.map(({ matchId }) => matchId)),
-    plainArray(facts.map(({ severity }) => severity)),
-    plainArray(facts.map(({ fixState }) => fixState)),
+    idArray(facts.map(({ packageId }) => packageId)),
+    idArray(facts.map(({ vulnerabilityId }) => vulnerabilityId)),
+    idArray(facts.map(({ matchId }) => matchId)),
+    codeArray(facts.map(({ severity }) => severity)),
+    codeArray(facts.map(({ fixState }) => fixState)),
     plainArray(facts.map(({ isKev }) => isKev)),
   ]
 }

@@ -2,6 +2,11 @@
 
 const textOid = 25
 const jsonOid = 114
+const int8Oid = 20
+const int2Oid = 21
+
+/** Of an array of one dimension that is not empty: dimensions, whether there are nulls, type, length, lower bound. */
+const headBytes = 20
 
 /**
  * A text[] in PostgreSQL's binary form, which neither side has to quote: half the time of an ingest went into quotes.
@@ -41,6 +46,38 @@ function arrayOf(elementOid: number, values: readonly (string | Uint8Array | nul
     buffer.writeInt32BE(written, offset)
     offset += 4 + written
   }
+  return buffer
+}
+
+/** An int8[] in the same form, of safe integers that are not negative: ids. */
+export function idArray(values: readonly number[]): Buffer {
+  const buffer = fixedArray(int8Oid, values.length, 8)
+  let offset = headBytes
+  for (const value of values) {
+    buffer.writeUInt32BE(Math.floor(value / 2 ** 32), offset + 4)
+    offset = buffer.writeUInt32BE(value % 2 ** 32, offset + 8)
+  }
+  return buffer
+}
+
+/** An int2[] in the same form: codes of literals. */
+export function codeArray(values: readonly number[]): Buffer {
+  const buffer = fixedArray(int2Oid, values.length, 2)
+  let offset = headBytes
+  for (const value of values) offset = buffer.writeInt16BE(value, offset + 4)
+  return buffer
+}
+
+/** Head and lengths of an array whose values all have the same size. */
+function fixedArray(elementOid: number, count: number, valueBytes: number): Buffer {
+  const buffer = Buffer.allocUnsafe(count === 0 ? 12 : headBytes + count * (4 + valueBytes))
+  buffer.writeInt32BE(count === 0 ? 0 : 1, 0)
+  buffer.writeInt32BE(0, 4)
+  buffer.writeInt32BE(elementOid, 8)
+  if (count === 0) return buffer
+  buffer.writeInt32BE(count, 12)
+  buffer.writeInt32BE(1, 16)
+  for (let offset = headBytes; offset < buffer.byteLength; offset += 4 + valueBytes) buffer.writeInt32BE(valueBytes, offset)
   return buffer
 }
 

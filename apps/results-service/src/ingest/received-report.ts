@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
 import { PharosError, ReportHeader, reportLines, type ScanReport } from '@pharos/contracts'
 import type { z } from 'zod'
+import type { LineShapes } from './line-shapes.js'
 
 /** An engine's part of the header: its report without vulnerabilities and matches. */
 export type EngineHeader = ReportHeader['engines'][number]
@@ -13,6 +14,8 @@ export interface Lines {
   text(position: number): string
   /** The upper 128 bits of the line's SHA-256, hex. */
   hash(position: number): string
+  /** The same as 16 characters, one a byte. */
+  digest(position: number): string
 }
 
 /** The matches of one package by one engine. */
@@ -107,6 +110,13 @@ export function parseLine<T>(schema: z.ZodType<T>, text: string, what: string): 
   })
 }
 
+/** Checks a line's JSON by a schema that takes any text for its strings. Throws `report-invalid`. */
+export function checkLine(schema: z.ZodType, shapes: LineShapes, json: Buffer, what: string): void {
+  if (shapes.has(json)) return
+  parseLine(schema, json.toString(), what)
+  shapes.accept(json)
+}
+
 /** Where each line starts, and at last where the one after the last would. */
 function lineStarts(bytes: Buffer): number[] {
   const starts = [0]
@@ -124,6 +134,7 @@ function linesOf(bytes: Buffer, starts: readonly number[], first: number, count:
     bytes: (position) => bytes.subarray(start(position), end(position)),
     text: (position) => bytes.toString('utf8', start(position), end(position)),
     hash: (position) => hashOf(bytes, start(position), end(position)),
+    digest: (position) => hash('sha256', bytes.subarray(start(position), end(position)), 'binary').slice(0, 16),
   }
 }
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common'
 import { PackagePlace } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
-import { jsonArray, plainArray } from '../ingest/array-parameter.js'
+import { idArray, jsonArray, plainArray } from '../ingest/array-parameter.js'
 import { type Lines, parseLine } from '../ingest/received-report.js'
 import { textHash } from '../inventory/content-hash.js'
 import { RecentMap } from '../inventory/recent-map.js'
@@ -45,7 +45,7 @@ export class ImagePackageStore {
     if (hash === former.hash) return { hash, count: null }
     if (former.hash !== null) await this.recordChanges(tx, imageId, items, former)
     await tx.query(
-      `insert into image_package (image_id, occurrence, package_id, detail) select $1, o, p, d from unnest($2::uuid[], $3::int8[], $4::json[]) as t(o, p, d)
+      `insert into image_package (image_id, occurrence, package_id, detail) select $1::int8, unnest($2::uuid[]), unnest($3::int8[]), unnest($4::json[])
        ${
          former.hash === null
            ? ''
@@ -55,7 +55,7 @@ export class ImagePackageStore {
       [
         imageId,
         plainArray(items.map(({ occurrence }) => occurrence)),
-        plainArray(items.map(({ packageId }) => packageId)),
+        idArray(items.map(({ packageId }) => packageId)),
         jsonArray(details),
       ],
     )

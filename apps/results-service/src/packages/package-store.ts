@@ -3,7 +3,7 @@ import { PackageFacts, PharosError } from '@pharos/contracts'
 import { z } from 'zod'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
-import { jsonArray, plainArray, textArray } from '../ingest/array-parameter.js'
+import { idArray, jsonArray, plainArray, textArray } from '../ingest/array-parameter.js'
 import { type Lines, parseLine } from '../ingest/received-report.js'
 import type { FactsOfTransaction, KnownPackage } from '../inventory/known-facts.js'
 import { storedText } from '../inventory/stored-text.js'
@@ -26,7 +26,6 @@ const Upstream = z.tuple([z.string(), z.string().nullable()])
 
 interface Missing {
   readonly hash: string
-  readonly position: number
   readonly facts: PackageFacts
 }
 
@@ -44,35 +43,30 @@ export class PackageStore {
     for (const [position, hash] of hashes.entries()) {
       if (found.has(hash) || missing.has(hash)) continue
       const fact = known.get('packages', hash)
-      if (fact === undefined) missing.set(hash, { hash, position, facts: JSON.parse(packages.text(position)) as PackageFacts })
+      if (fact === undefined) missing.set(hash, { hash, facts: spelledFacts(packages.text(position)) })
       else found.set(hash, { ...fact, hash, isNew: false })
     }
-    if (missing.size > 0) await this.ensureMissing(tx, packages, missing, found)
-    if (inputs !== null) await this.storeInputs(tx, { packages, inputs }, hashes, found)
+    if (missing.size > 0) await this.ensureMissing(tx, missing, found)
+    if (inputs !== null) await this.storeInputs(tx, { packages, inputs }, hashes, missing, found)
     for (const item of found.values()) {
       if (missing.has(item.hash) || item.hasInput !== known.get('packages', item.hash)?.hasInput) known.addPackage(item.hash, factOf(item))
     }
     return hashes.map((hash) => found.get(hash) ?? neverStored())
   }
 
-  private async ensureMissing(
-    tx: Transaction,
-    lines: Lines,
-    missing: ReadonlyMap<string, Missing>,
-    found: Map<string, StoredPackage>,
-  ): Promise<void> {
+  private async ensureMissing(tx: Transaction, missing: ReadonlyMap<string, Missing>, found: Map<string, StoredPackage>): Promise<void> {
     const add = (stored: readonly IdRow[], isNew: boolean): void => {
-      for (const row of stored) {
-        const item = missing.get(row.hash)
+      for (const { id, hash, hasInput } of stored) {
+        const item = missing.get(hash)
         if (item === undefined) continue
         const [type, name, version] = item.facts
-        found.set(row.hash, { id: Number(row.id), hash: row.hash, isNew, hasInput: row.has_input, type, name, version })
+        found.set(hash, { id: Number(id), hash, isNew, hasInput, type, name, version })
       }
     }
     const absent = (): Missing[] => [...missing.values()].filter(({ hash }) => !found.has(hash))
     add(await this.query(tx, absent()), false)
     if (absent().length === 0) return
-    add(await this.insert(tx, lines, absent()), true)
+    add(await this.insert(tx, absent()), true)
     // What another transaction inserted meanwhile has committed by now: the insert waited for it.
     if (absent().length > 0) add(await this.query(tx, absent()), false)
   }
@@ -80,22 +74,21 @@ export class PackageStore {
   private query(tx: Transaction, wanted: readonly Missing[]): Promise<IdRow[]> {
     return rows<IdRow>(
       tx,
-      `select p.id, replace(p.hash::text, '-', '') as hash, exists (select from package_input i where i.package_id = p.id) as has_input
+      `select p.id, replace(p.hash::text, '-', '') as hash, exists (select from package_input i where i.package_id = p.id) as "hasInput"
          from package p where p.hash = any ($1::uuid[])`,
       [plainArray(wanted.map(({ hash }) => hash))],
     )
   }
 
-  private insert(tx: Transaction, lines: Lines, absent: readonly Missing[]): Promise<IdRow[]> {
-    const items = absent
-      .map(({ hash, position }) => ({ hash, facts: spelledFacts(lines.text(position)) }))
-      .sort((one, other) => (one.hash < other.hash ? -1 : 1))
+  /** Answers those that it has inserted. */
+  private async insert(tx: Transaction, absent: readonly Missing[]): Promise<IdRow[]> {
+    const items = [...absent].sort((one, other) => (one.hash < other.hash ? -1 : 1))
     const column = (of: (facts: PackageFacts) => string | null): Buffer => textArray(items.map(({ facts }) => storedOrNull(of(facts))))
-    return rows<IdRow>(
+    const inserted = await rows<{ id: string; hash: string }>(
       tx,
       `insert into package (hash, type, name, version, purl, distro, language, detail)
-       select h, t, n, v, p, d, l, x from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[]) as u(h, t, n, v, p, d, l, x)
-       on conflict (hash) do nothing returning id, replace(hash::text, '-', '') as hash, false as has_input`,
+       select unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]), unnest($6::text[]), unnest($7::text[]), unnest($8::json[])
+       on conflict (hash) do nothing returning id, hash`,
       [
         plainArray(items.map(({ hash }) => hash)),
         column(([type]) => type),
@@ -107,6 +100,7 @@ export class PackageStore {
         jsonArray(items.map(({ facts }) => detailOf(facts))),
       ],
     )
+    return inserted.map(({ id, hash }) => ({ id, hash: hash.replaceAll('-', ''), hasInput: false }))
   }
 
   /**
@@ -117,6 +111,7 @@ export class PackageStore {
     tx: Transaction,
     { packages, inputs }: { packages: Lines; inputs: Lines },
     hashes: readonly string[],
+    missing: ReadonlyMap<string, Missing>,
     found: Map<string, StoredPackage>,
   ): Promise<void> {
     const lacking = new Map<number, { item: StoredPackage; input: Buffer }>()
@@ -125,7 +120,7 @@ export class PackageStore {
       if (item === undefined || item.hasInput || lacking.has(item.id)) continue
       const input = inputs.bytes(position)
       if (input.byteLength === 0) continue
-      const [, , , , , , , , matchKey] = JSON.parse(packages.text(position)) as PackageFacts
+      const [, , , , , , , , matchKey] = missing.get(hash)?.facts ?? spelledFacts(packages.text(position))
       if (matchKey !== inputs.hash(position))
         throw new PharosError('report-invalid', 'The key of a package is not that of what matchers read of it.')
       lacking.set(item.id, { item, input })
@@ -133,8 +128,8 @@ export class PackageStore {
     if (lacking.size === 0) return
     const items = [...lacking.values()].sort((one, other) => one.item.id - other.item.id)
     await tx.query(
-      'insert into package_input (package_id, input) select p, i from unnest($1::int8[], $2::text[]) as t(p, i) on conflict (package_id) do nothing',
-      [plainArray(items.map(({ item }) => item.id)), textArray(items.map(({ input }) => input))],
+      'insert into package_input (package_id, input) select unnest($1::int8[]), unnest($2::text[]) on conflict (package_id) do nothing',
+      [idArray(items.map(({ item }) => item.id)), textArray(items.map(({ input }) => input))],
     )
     for (const { item } of items) found.set(item.hash, { ...item, hasInput: true })
   }
@@ -143,7 +138,7 @@ export class PackageStore {
 interface IdRow {
   id: string
   hash: string
-  has_input: boolean
+  hasInput: boolean
 }
 
 const factOf = ({ id, type, name, version, hasInput }: StoredPackage): KnownPackage => ({ id, type, name, version, hasInput })

@@ -1,16 +1,17 @@
 import { Injectable } from '@nestjs/common'
-import { type EngineName, FixState, MatchBody, PharosError } from '@pharos/contracts'
+import { type EngineName, PharosError } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { jsonArray, plainArray } from '../ingest/array-parameter.js'
-import { type Lines, parseLine } from '../ingest/received-report.js'
-import { engineCode, fixStateCode } from '../inventory/column-codes.js'
+import type { Lines } from '../ingest/received-report.js'
+import { engineCode } from '../inventory/column-codes.js'
 import type { FactsOfTransaction, KnownMatches } from '../inventory/known-facts.js'
+import { insertFreshMatches, matchFacts } from './fresh-matches.js'
 
 /** The matches of a package by an engine, as a report spells them. */
 export interface WantedMatches {
   readonly packageId: number
-  /** The package was stored in this transaction: no match of it can be. */
+  /** The package was stored in this transaction: no match of it is there, and no other transaction can insert one. */
   readonly isNewPackage: boolean
   /** Of each line. */
   readonly vulnerabilityIds: readonly number[]
@@ -25,7 +26,6 @@ type Standing = 'missing' | 'same' | 'replaced' | 'ended'
 
 interface Wanted {
   readonly packageId: number
-  readonly isNewPackage: boolean
   readonly vulnerabilityId: number
   readonly fixState: number
   /** JSON. */
@@ -61,14 +61,25 @@ export class MatchStore {
       const fact = ambiguous.has(group.packageId) ? undefined : known.get('matches', keys[position] ?? '')
       return fact !== undefined && isSame(fact.vulnerabilityIds, group.vulnerabilityIds) ? fact : null
     })
+    const fresh = await this.insertFresh(
+      tx,
+      engine,
+      generationId,
+      groups.filter((group, position) => found[position] === null && group.isNewPackage && !ambiguous.has(group.packageId)),
+    )
     const wanted = new Map<string, Wanted>()
     for (const [position, group] of groups.entries()) {
-      if (found[position] === null) for (const item of wantedOf(group)) wanted.set(keyOf(item), item)
+      if (found[position] === null && !fresh.has(group.packageId)) for (const item of wantedOf(group)) wanted.set(keyOf(item), item)
     }
     const ids = await this.ensureEach(tx, engine, generationId, [...wanted.values()])
     return groups.map((group, position) => {
       const fact = found[position]
       if (fact) return fact
+      const inserted = fresh.get(group.packageId)
+      if (inserted !== undefined) {
+        known.addMatches(keys[position] ?? '', inserted)
+        return inserted
+      }
       const items = group.vulnerabilityIds.map((vulnerabilityId) => wanted.get(matchKey(group.packageId, vulnerabilityId)))
       const stored = {
         vulnerabilityIds: group.vulnerabilityIds,
@@ -78,6 +89,20 @@ export class MatchStore {
       if (!ambiguous.has(group.packageId)) known.addMatches(keys[position] ?? '', stored)
       return stored
     })
+  }
+
+  /** By package. A package that stands at several places has the same matches in each. */
+  private async insertFresh(
+    tx: Transaction,
+    engine: EngineName,
+    generationId: string | null,
+    groups: readonly WantedMatches[],
+  ): Promise<Map<number, KnownMatches>> {
+    const ordered = [...new Map(groups.map((group) => [group.packageId, group])).values()].sort(
+      (one, other) => one.packageId - other.packageId,
+    )
+    const stored = await insertFreshMatches(tx, engineCode(engine), generationId, ordered)
+    return new Map(ordered.map(({ packageId }, position) => [packageId, stored[position] ?? neverStored()]))
   }
 
   /** The ids of the matches by `matchKey`. */
@@ -90,21 +115,17 @@ export class MatchStore {
     const ids = new Map<string, number>()
     if (unordered.length === 0) return ids
     const wanted = [...unordered].sort((one, other) => one.packageId - other.packageId || one.vulnerabilityId - other.vulnerabilityId)
-    const former = wanted.filter((item) => !item.isNewPackage)
-    const found = await this.load(tx, engine, generationId, former)
+    const found = await this.load(tx, engine, generationId, wanted)
     const of = (standing: Standing): number[] => [...found.keys()].filter((position) => found[position]?.standing === standing)
-    const items = (positions: readonly number[]): Wanted[] => positions.flatMap((position) => former[position] ?? [])
+    const items = (positions: readonly number[]): Wanted[] => positions.flatMap((position) => wanted[position] ?? [])
     const idsOf = (positions: readonly number[]): string => plainArray(positions.map((position) => found[position]?.id ?? null))
-    for (const position of [...of('same'), ...of('replaced')]) ids.set(keyOf(former[position]), found[position]?.id ?? 0)
+    for (const position of [...of('same'), ...of('replaced')]) ids.set(keyOf(wanted[position]), found[position]?.id ?? 0)
     const replaced = of('replaced')
     const ended = of('ended')
     if (replaced.length > 0) await this.replace(tx, idsOf(replaced), items(replaced))
     if (ended.length > 0) await this.end(tx, idsOf(ended), generationId)
     const missing = wanted.filter((item) => !ids.has(keyOf(item)))
-    for (const isNewPackage of [true, false]) {
-      const some = missing.filter((item) => item.isNewPackage === isNewPackage)
-      for (const [key, id] of await this.insert(tx, engine, generationId, some, isNewPackage)) ids.set(key, id)
-    }
+    for (const [key, id] of await this.insert(tx, engine, generationId, missing)) ids.set(key, id)
     // What another transaction inserted meanwhile has committed by now: the insert waited for it.
     const others = missing.filter((item) => !ids.has(keyOf(item)))
     for (const [position, { id }] of (await this.load(tx, engine, generationId, others)).entries()) ids.set(keyOf(others[position]), id)
@@ -140,13 +161,12 @@ export class MatchStore {
       .map((id, position) => ({ id: Number(id), standing: standings[states[position] ?? 'm'] ?? 'missing' }))
   }
 
-  /** Returns the ids of the inserted ones by `matchKey`; one that is there already is left out, which costs a look and a write more a row. */
+  /** Returns the ids of the inserted ones by `matchKey`; one that is there already is left out. */
   private async insert(
     tx: Transaction,
     engine: EngineName,
     generationId: string | null,
     items: readonly Wanted[],
-    areAllNew: boolean,
   ): Promise<[string, number][]> {
     if (items.length === 0) return []
     const [row] = await rows<{ inserted: string | null }>(
@@ -154,7 +174,7 @@ export class MatchStore {
       `with inserted as (
          insert into package_match (package_id, vulnerability_id, engine, fix_state, content_hash, body, since_generation)
          select p, v, $1, f, c, b, $2 from unnest($3::int8[], $4::int8[], $5::int2[], $6::uuid[], $7::json[]) as t(p, v, f, c, b)
-         ${areAllNew ? '' : 'on conflict (package_id, vulnerability_id, engine) where is_open do nothing'}
+         on conflict (package_id, vulnerability_id, engine) where is_open do nothing
          returning id, package_id, vulnerability_id
        )
        select string_agg(package_id || '/' || vulnerability_id || ' ' || id, ',') as inserted from inserted`,
@@ -215,17 +235,14 @@ function isSame(one: readonly number[], other: readonly number[]): boolean {
   return one.length === other.length && one.every((value, position) => value === other[position])
 }
 
-/** Lines that are not known, checked: their bytes are stored as they stand. Throws `report-invalid`. */
-function wantedOf({ packageId, isNewPackage, vulnerabilityIds, lines }: WantedMatches): Wanted[] {
-  return vulnerabilityIds.map((vulnerabilityId, position) => {
-    const bytes = lines.bytes(position)
-    const space = bytes.indexOf(' ')
-    const fixState = FixState.safeParse(bytes.toString('latin1', 0, Math.max(0, space)))
-    if (!fixState.success) throw new PharosError('report-invalid', 'A match of the report has no state of its fix.')
-    const body = bytes.subarray(space + 1)
-    parseLine(MatchBody, body.toString(), 'match')
-    return { packageId, isNewPackage, vulnerabilityId, fixState: fixStateCode(fixState.data), body, contentHash: lines.hash(position) }
-  })
+/** Lines that are not known, checked. Throws `report-invalid`. */
+function wantedOf({ packageId, vulnerabilityIds, lines }: WantedMatches): Wanted[] {
+  return vulnerabilityIds.map((vulnerabilityId, position) => ({
+    packageId,
+    vulnerabilityId,
+    ...matchFacts(lines.bytes(position)),
+    contentHash: lines.hash(position),
+  }))
 }
 
 const keyOf = (item: Wanted | undefined): string => (item === undefined ? '' : matchKey(item.packageId, item.vulnerabilityId))
@@ -233,4 +250,8 @@ const keyOf = (item: Wanted | undefined): string => (item === undefined ? '' : m
 /** Key of a match within an engine. */
 function matchKey(packageId: number, vulnerabilityId: number): string {
   return `${packageId}/${vulnerabilityId}`
+}
+
+function neverStored(): never {
+  throw new PharosError('internal-error', 'A match was not stored.')
 }
