@@ -102,7 +102,7 @@ export async function followAll(tx: Transaction): Promise<void> {
 const activationLock = 7_236_451_120
 
 /** Holds off activations until the end of the transaction. */
-export async function shareActivation(tx: Transaction): Promise<void> {
+async function shareActivation(tx: Transaction): Promise<void> {
   await tx.query('select pg_advisory_xact_lock_shared($1)', [activationLock])
 }
 

@@ -21,7 +21,7 @@ export function momentText(moment: Date | string | null): string {
   return Number.isNaN(date.getTime()) ? noMoment : date.toISOString().replace('.000Z', 'Z')
 }
 
-export function severityText(code: number): Severity {
+function severityText(code: number): Severity {
   const severity = severityOf(code)
   return `${severity.charAt(0).toUpperCase()}${severity.slice(1)}` as Severity
 }
