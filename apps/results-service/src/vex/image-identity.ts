@@ -1,4 +1,5 @@
 import { parseImageReference } from '@pharos/registry'
+import { isPlatformOf } from './platform-cpe.js'
 import { type Purl, parsePurl } from './purl.js'
 
 /** What an image is known by. */
@@ -7,6 +8,8 @@ export interface ImageNames {
   readonly digests: readonly string[]
   /** os/architecture[/variant] */
   readonly platform: string
+  /** Name and version of its distribution, e.g. `rhel 9.4`; null when it has none. */
+  readonly distro: string | null
   /** Repositories (registry/path) that hold it, each with the tags that lead to it now. */
   readonly repositories: readonly { readonly name: string; readonly tags: readonly string[] }[]
 }
@@ -27,6 +30,11 @@ export class ImageIdentity {
   /** Repositories that hold the image, as registry/path. */
   get repositories(): readonly string[] {
     return this.names.repositories.map(({ name }) => name)
+  }
+
+  /** Whether a CPE names its distribution: what is said of components of that is said of the image's. */
+  isOnPlatform(id: string): boolean {
+    return isPlatformOf(id, this.names.distro)
   }
 
   isMeantBy(id: string): boolean {

@@ -9,6 +9,7 @@ const index = `sha256:${'b'.repeat(64)}`
 const image = new ImageIdentity({
   digests: [digest, index],
   platform: 'linux/amd64',
+  distro: 'debian 12',
   repositories: [
     { name: 'registry.example:5000/team-a/shop', tags: ['v1', 'latest'] },
     { name: 'docker.io/library/alpine', tags: ['3.18'] },
@@ -82,6 +83,9 @@ describe('a statement is about', () => {
       ],
       true,
     ],
+    ['a package of its distribution', [{ ids: ['cpe:/o:debian:debian_linux:12'], subcomponents: ['pkg:deb/debian/tar'] }], true],
+    ['a package of another distribution', [{ ids: ['cpe:/o:debian:debian_linux:11'], subcomponents: ['pkg:deb/debian/tar'] }], false],
+    ['a distribution and none of its packages', [{ ids: ['cpe:/o:debian:debian_linux:12'], subcomponents: [] }], false],
     ['nothing', [], false],
   ])('%s', (_sentence, products, isIncluded) => {
     expect(new StatementScope(products).includes(image, found)).toBe(isIncluded)

@@ -30,7 +30,10 @@ export class StatementScope {
   private componentsIn(image: ImageIdentity): PurlSet[] {
     const known = this.imageAnswers.get(image)
     if (known !== undefined) return known
-    const answer = this.products.filter(({ product }) => product.ids.some((id) => image.isMeantBy(id))).map(({ components }) => components)
+    // A distribution is a product only with components: what is in an image beside it is not of it.
+    const isMeant = ({ ids, subcomponents }: StatementProduct): boolean =>
+      ids.some((id) => image.isMeantBy(id) || (subcomponents.length > 0 && image.isOnPlatform(id)))
+    const answer = this.products.filter(({ product }) => isMeant(product)).map(({ components }) => components)
     this.imageAnswers.set(image, answer)
     return answer
   }

@@ -43,6 +43,37 @@ describe('a VEX document', () => {
     expect(await harness.decisions()).toEqual(['gzip CVE-1 new', 'tar CVE-1 not_affected', 'sed CVE-1 not_affected', 'tar CVE-1 new'])
   })
 
+  it('in CSAF says of packages of a distribution what holds in each image that is built of it', async () => {
+    const csaf = (release: string) => ({
+      document: {
+        csaf_version: '2.0',
+        publisher: { name: 'Distributor' },
+        tracking: { id: `D-${release}`, version: '1', current_release_date: '2026-11-20T08:00:00Z' },
+      },
+      product_tree: {
+        full_product_names: [
+          { product_id: 'os', name: 'OS', product_identification_helper: { cpe: `cpe:/o:debian:debian_linux:${release}` } },
+          { product_id: 'tar', name: 'tar', product_identification_helper: { purl: 'pkg:deb/debian/tar' } },
+        ],
+        relationships: [
+          { product_reference: 'tar', relates_to_product_reference: 'os', full_product_name: { product_id: 'os:tar', name: 'tar' } },
+        ],
+      },
+      vulnerabilities: [
+        {
+          cve: 'CVE-1',
+          product_status: { known_not_affected: ['os:tar'] },
+          flags: [{ label: 'component_not_present', product_ids: ['os:tar'] }],
+        },
+      ],
+    })
+    expect(await harness.upload(csaf('11'))).toMatchObject({ status: 201, body: { matched: 0, warnings: [] } })
+    expect(await harness.upload(csaf('12'))).toMatchObject({ status: 201, body: { matched: 1, decided: 1, warnings: [] } })
+    expect(await harness.decisions()).toEqual(['gzip CVE-1 new', 'tar CVE-1 not_affected'])
+    await harness.store(simpleReport('blog', ['tar'], ['CVE-1']))
+    expect((await harness.decisions()).at(-1)).toBe('tar CVE-1 not_affected')
+  })
+
   it('names a vulnerability by any name of its group, and none that only finds it', async () => {
     await harness.store(
       simpleReport('blog', ['sed'], ['GHSA-7'], {

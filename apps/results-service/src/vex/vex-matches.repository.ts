@@ -55,6 +55,9 @@ export interface DecisionDue {
 /** SQL condition: an alias that names the same vulnerability. An advisory's CVEs do not when it has several: they only find it. */
 const isName = (alias: string): string => `(${alias}.is_member or ${alias}.alias not like 'CVE-%')`
 
+/** The distribution of an image, e.g. `debian 12`; its row tells it only when its first report is stored, its packages before. */
+const distro = `coalesce(i.distro, (select regexp_replace(p.distro, ':', ' ') from image_package o join package p on p.id = o.package_id where o.image_id = i.id and p.distro is not null limit 1))`
+
 /** Reads and writes which statements are about which findings. */
 @Injectable()
 export class VexMatchesRepository {
@@ -145,11 +148,12 @@ export class VexMatchesRepository {
       digest: string
       config_digest: string | null
       platform: string
+      distro: string | null
       indexes: string[]
       repositories: { name: string; tags: string[] }[]
     }>(
       tx,
-      `select i.id, i.digest, i.config_digest, i.platform,
+      `select i.id, i.digest, i.config_digest, i.platform, ${distro} as distro,
               array(select distinct x.index_digest from image_index x where x.manifest_digest = i.digest) as indexes,
               coalesce((select json_agg(json_build_object('name', r.repository, 'tags', r.tags)) from (
                  select repository, coalesce(array_agg(tag) filter (where until is null and tag <> ''), '{}') as tags
@@ -163,6 +167,7 @@ export class VexMatchesRepository {
         {
           digests: [row.digest, ...(row.config_digest === null ? [] : [row.config_digest]), ...row.indexes],
           platform: originalText(row.platform),
+          distro: row.distro && originalText(row.distro),
           repositories: row.repositories.map(({ name, tags }) => ({ name: originalText(name), tags: tags.map(originalText) })),
         },
       ]),

@@ -13,6 +13,7 @@ const FullProduct = z.object({
   name: text.optional(),
   product_identification_helper: z
     .object({
+      cpe: id.optional(),
       purl: id.optional(),
       hashes: z.array(z.object({ file_hashes: z.array(z.object({ algorithm: z.string(), value: z.string() })) })).optional(),
     })
@@ -182,11 +183,17 @@ class ProductTree {
   /** Products that are named and cannot be told apart by anything that an image has. */
   readonly unidentified = new Set<string>()
   private readonly ids = new Map<string, string[]>()
+  /** CPEs: they name distributions, of which components are parts. */
+  private readonly platforms = new Map<string, string[]>()
   private readonly relations = new Map<string, { component: string; product: string }>()
   private readonly groups = new Map<string, Set<string>>()
 
   constructor({ product_tree: tree = {} }: CsafDocument) {
-    const add = (product: z.infer<typeof FullProduct>): void => void this.ids.set(product.product_id, idsOf(product))
+    const add = (product: z.infer<typeof FullProduct>): void => {
+      this.ids.set(product.product_id, idsOf(product))
+      const cpe = product.product_identification_helper?.cpe
+      if (cpe !== undefined) this.platforms.set(product.product_id, [cpe])
+    }
     const walk = (branch: Branch): void => {
       if (branch.product !== undefined) add(branch.product)
       for (const part of branch.branches ?? []) walk(part)
@@ -214,8 +221,8 @@ class ProductTree {
     const relation = this.relations.get(productId)
     const own = this.ids.get(productId) ?? []
     if (relation === undefined) return this.identified(productId, { ids: own, subcomponents: [] })
-    const [component = [], product = []] = [this.ids.get(relation.component), this.ids.get(relation.product)]
-    // A component of a platform that only a CPE names: whether the image is that platform cannot be told.
+    const component = this.ids.get(relation.component) ?? []
+    const product = [...(this.ids.get(relation.product) ?? []), ...(this.platforms.get(relation.product) ?? [])]
     if (component.length === 0 || product.length === 0) return this.identified(productId, { ids: own, subcomponents: [] })
     return { ids: product, subcomponents: component }
   }

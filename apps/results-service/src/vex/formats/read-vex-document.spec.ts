@@ -292,10 +292,12 @@ describe('CSAF', () => {
 
   it('says what it could not use', () => {
     const document = read({ product_status: { known_not_affected: ['shop'], fixed: ['tar', 'platform', 'platform:tar', 'unknown'] } })
-    expect(document.statements).toMatchObject([{ status: 'fixed', products: [{ ids: ['pkg:deb/debian/tar'] }] }])
+    expect(document.statements).toMatchObject([
+      { status: 'fixed', products: [{ ids: ['pkg:deb/debian/tar'] }, { ids: ['cpe:/o:x:y:9'], subcomponents: ['pkg:deb/debian/tar'] }] },
+    ])
     expect(document.warnings).toEqual([
       'CVE-2024-1: shop is said to be not affected, and nothing says why.',
-      '3 products have neither a purl nor a hash, and say nothing of images: platform, platform:tar, unknown',
+      '2 products have neither a purl nor a hash, and say nothing of images: platform, unknown',
     ])
   })
 
