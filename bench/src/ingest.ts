@@ -3,7 +3,7 @@ import { printMachineFacts } from './machine-facts.js'
 import { readSizes } from './options.js'
 import { type Suite, startSuite } from './pharos-suite.js'
 import { median, milliseconds, perSecond, printTable, quantile, verdict } from './print.js'
-import { cpuMs } from './process-usage.js'
+import { cpuMs, watchMemory } from './process-usage.js'
 import { type ReadyReport, ReportingWorker } from './reporting-worker.js'
 
 const sizes = readSizes(
@@ -12,11 +12,15 @@ const sizes = readSizes(
     reports: { default: 200, description: 'Reports of each kind' },
     parallel: { default: 3, description: 'Reports under way at once' },
     round: { default: 50, description: 'Reports that are prepared before the clock runs' },
+    series: { default: 100, description: 'Reports with all new packages for each number of senders' },
   },
 )
 
 /** Reports before the measured ones. */
 const warmUpReports = 10
+
+/** Workers that hand in at once, each number in a series of its own. */
+const senders = [1, 2, 8] as const
 
 interface Figures {
   wallMs: number
@@ -24,6 +28,8 @@ interface Figures {
   resultsCpuMs: number
   postgresCpuMs: number
   bytes: number
+  /** Of results-service, the most that was seen. */
+  peakRssBytes: number
 }
 
 async function main(): Promise<void> {
@@ -31,16 +37,24 @@ async function main(): Promise<void> {
   try {
     await printMachineFacts(suite.settings.databaseUrl)
     const worker = new ReportingWorker(suite)
-    await ingest(suite, worker, 'warm-up', warmUpReports, () => 'shared')
-    const shared = await ingest(suite, worker, 'shared', sizes.reports, () => 'shared')
-    const fresh = await ingest(suite, worker, 'new', sizes.reports, (index) => `new${index}x`)
-    const again = await ingest(suite, worker, 'shared', sizes.reports, () => 'shared')
+    const given = { count: sizes.reports, parallel: sizes.parallel }
+    await ingest(suite, worker, 'warm-up', { ...given, count: warmUpReports }, () => 'shared')
+    const shared = await ingest(suite, worker, 'shared', given, () => 'shared')
+    const fresh = await ingest(suite, worker, 'new', given, (index) => `new${index}x`)
+    const again = await ingest(suite, worker, 'shared', given, () => 'shared')
     printTable(`${sizes.reports} reports of each kind, ${sizes.parallel} at once`, [
-      ['', 'reports', 'findings', 'p50', 'p99', 'CPU results-service', 'CPU PostgreSQL', 'size, gzip'],
+      heads,
       row('shared packages', shared),
       row('all new packages', fresh),
       row('the same images again', again),
     ])
+    const series: (string | number)[][] = []
+    for (const parallel of senders) {
+      const kind = `senders${parallel}`
+      const figures = await ingest(suite, worker, kind, { count: sizes.series, parallel }, (index) => `${kind}x${index}x`)
+      series.push(row(parallel === 1 ? '1 sender' : `${parallel} senders`, figures))
+    }
+    printTable(`${sizes.series} reports with all new packages for each number of senders`, [heads, ...series])
     for (const [name, { wallMs }] of [
       ['shared packages', shared],
       ['all new packages', fresh],
@@ -52,15 +66,28 @@ async function main(): Promise<void> {
   }
 }
 
+const heads = [
+  '',
+  'reports',
+  'findings',
+  'p50',
+  'p99',
+  'CPU results-service',
+  'CPU PostgreSQL',
+  'CPU both',
+  'peak of results-service',
+  'size, gzip',
+]
+
 /** Claims and resolves a round of tasks, then hands their reports in; only the latter is timed. */
 async function ingest(
   suite: Suite,
   worker: ReportingWorker,
   kind: string,
-  count: number,
+  { count, parallel }: { count: number; parallel: number },
   variantOf: (index: number) => string,
 ): Promise<Figures> {
-  const figures: Figures = { wallMs: 0, latenciesMs: [], resultsCpuMs: 0, postgresCpuMs: 0, bytes: 0 }
+  const figures: Figures = { wallMs: 0, latenciesMs: [], resultsCpuMs: 0, postgresCpuMs: 0, bytes: 0, peakRssBytes: 0 }
   for (let first = 0; first < count; first += sizes.round) {
     const indexes = Array.from({ length: Math.min(sizes.round, count - first) }, (_value, offset) => first + offset)
     const ids = await suite.gateway.submitAll(
@@ -72,14 +99,21 @@ async function ingest(
       const index = indexes[position] ?? 0
       reports.push(await worker.prepare(id, `${kind}-${index}`, variantOf(index)))
     }
-    await handIn(suite, worker, reports, figures)
+    await handIn(suite, worker, reports, parallel, figures)
   }
   return figures
 }
 
-async function handIn(suite: Suite, worker: ReportingWorker, reports: readonly ReadyReport[], figures: Figures): Promise<void> {
+async function handIn(
+  suite: Suite,
+  worker: ReportingWorker,
+  reports: readonly ReadyReport[],
+  parallel: number,
+  figures: Figures,
+): Promise<void> {
   const queue = [...reports]
   const cpu = (): [number, number] => [cpuMs([suite.pidOf('results-service')]), cpuMs([suite.pidOf('postgresql')])]
+  const memory = watchMemory(() => [suite.pidOf('results-service')])
   const [resultsBefore, postgresBefore] = cpu()
   const beganMs = performance.now()
   const lane = async (): Promise<void> => {
@@ -89,15 +123,16 @@ async function handIn(suite: Suite, worker: ReportingWorker, reports: readonly R
       figures.latenciesMs.push(performance.now() - sentMs)
     }
   }
-  await Promise.all(Array.from({ length: sizes.parallel }, lane))
+  await Promise.all(Array.from({ length: parallel }, lane))
   figures.wallMs += performance.now() - beganMs
   const [resultsAfter, postgresAfter] = cpu()
   figures.resultsCpuMs += resultsAfter - resultsBefore
   figures.postgresCpuMs += postgresAfter - postgresBefore
+  figures.peakRssBytes = Math.max(figures.peakRssBytes, memory.stop().rssBytes)
   figures.bytes = Math.max(figures.bytes, ...reports.map(({ body }) => body.byteLength))
 }
 
-function row(title: string, { wallMs, latenciesMs, resultsCpuMs, postgresCpuMs, bytes }: Figures): (string | number)[] {
+function row(title: string, { wallMs, latenciesMs, resultsCpuMs, postgresCpuMs, bytes, peakRssBytes }: Figures): (string | number)[] {
   const count = latenciesMs.length
   return [
     title,
@@ -107,6 +142,8 @@ function row(title: string, { wallMs, latenciesMs, resultsCpuMs, postgresCpuMs, 
     milliseconds(quantile(latenciesMs, 0.99)),
     `${milliseconds(resultsCpuMs / count)} each`,
     `${milliseconds(postgresCpuMs / count)} each`,
+    `${milliseconds((resultsCpuMs + postgresCpuMs) / count)} each`,
+    `${(peakRssBytes / 2 ** 20).toFixed(0)} MiB`,
     `${(bytes / 1024).toFixed(0)} KiB`,
   ]
 }
