@@ -70,7 +70,7 @@ describe('a set in folders', () => {
     const files = { 'enricher.yaml': 'enricher:\n- name: starlark\n  config: owner.star\n', 'owner.star': star }
     const hash = (await setOf(files)).set.hash
     expect(hash).toMatch(/^[0-9a-f]{64}$/)
-    expect((await setOf(Object.fromEntries(Object.entries(files).toReversed()))).set.hash).toBe(hash)
+    expect((await setOf(Object.fromEntries(Object.entries(files).reverse()))).set.hash).toBe(hash)
     expect((await setOf({ ...files, 'README.md': 'x' })).set.hash).not.toBe(hash)
     expect((await setOf(files, 'owner')).set.hash).not.toBe(hash)
   })
@@ -175,7 +175,7 @@ describe('mistakes', () => {
     ['an absolute path', list('name: b\n    path: /etc'), [{ message: expect.stringContaining('absolute') }]],
     [
       'a variable of the environment',
-      list('name: b\n    git: https://$USER:${TOKEN}@git.example/o/r/tree/main/b'),
+      list('name: b\n    git: https://$USER:$TOKEN@git.example/o/r/tree/main/b'),
       [{ message: expect.stringContaining('Environment variables') }],
     ],
     [

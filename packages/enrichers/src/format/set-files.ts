@@ -41,7 +41,7 @@ export function tooLarge(bytes: number): string {
 function problemOfPath(path: string): string | undefined {
   if (path.length > setLimits.pathLength) return `This path is longer than ${setLimits.pathLength} characters.`
   if (path.includes('\\')) return 'Parts of a path are divided by /.'
-  if (/[\u0000-\u001f\u007f]/.test(path)) return 'A path has no control characters.'
+  if (/\p{Cc}/u.test(path)) return 'A path has no control characters.'
   if (path.startsWith('/') || /^[A-Za-z]:/.test(path)) return 'A path is relative to the folder of the set.'
   const parts = path.split('/')
   if (parts.some((part) => part === '' || part === '.' || part === '..')) return 'A path leads down, without "." and "..".'

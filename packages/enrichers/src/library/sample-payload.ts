@@ -76,23 +76,29 @@ export function samplePayload(): EnricherPayload {
   const base = exampleOf(Payload)
   const vulnerabilities = findings.map(({ AdvId, AdvSource, Severity, Risk, Epss, EpssPercentile, Kev }) => ({
     ...base.Vulnerabilities[0],
-    ...{
-      AdvId,
-      AdvSource,
-      Severity,
-      RiskScore: Risk,
-      Epss,
-      EpssPercentile,
-      Kev,
-      Aliases: AdvId.startsWith('GHSA') ? 'CVE-2021-23337' : '',
-    },
-    ...{ KevDate: Kev ? '2023-10-10T00:00:00Z' : '0001-01-01T00:00:00Z', RansomwareUsed: Kev ? 'Unknown' : '' },
+    AdvId,
+    AdvSource,
+    Severity,
+    RiskScore: Risk,
+    Epss,
+    EpssPercentile,
+    Kev,
+    Aliases: AdvId.startsWith('GHSA') ? 'CVE-2021-23337' : '',
+    KevDate: Kev ? '2023-10-10T00:00:00Z' : '0001-01-01T00:00:00Z',
+    RansomwareUsed: Kev ? 'Unknown' : '',
   }))
   const facts = {
     Findings: findings.map((one) => ({ ...one })),
     Vulnerabilities: vulnerabilities,
     Packages: packages.map(({ name, version, type, purl, layer }) => ({
-      ...{ Key: purl, Name: name, Version: version, Type: type, Purl: purl, Cpes: [], Layer: layers[layer], Licenses: [] },
+      Key: purl,
+      Name: name,
+      Version: version,
+      Type: type,
+      Purl: purl,
+      Cpes: [],
+      Layer: layers[layer],
+      Licenses: [],
     })),
   }
   return Payload.parse(

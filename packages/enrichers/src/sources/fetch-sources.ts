@@ -9,7 +9,7 @@ export type FetchedSources = { ok: true; files: EnricherFile[] } | { ok: false; 
 /** Fetches a whole set: the files of a folder of a repository at a commit, and what its `enrichers.yaml` names by git. */
 export async function fetchEnricherSource(source: EnricherSource, options: GitOptions = {}): Promise<FetchedSources> {
   const fetched = await fetchGitFolder({ url: source.git, ref: source.commit, folder: source.path }, options)
-  return fetched.ok ? await fetchEnricherSources(fetched.files, options) : fetched
+  return fetched.ok ? fetchEnricherSources(fetched.files, options) : fetched
 }
 
 /**

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -83,15 +83,19 @@ describe('a folder of enrichers', () => {
       () => write('set/x.yaml', 'x'.repeat(1024 * 1024 + 1)),
       { file: 'x.yaml', message: expect.stringContaining('at most 1048576') },
     ],
-    [
-      'a pipe',
-      () => execFileSync('mkfifo', [join(place, 'set/x.yaml')]),
-      { file: 'x.yaml', message: 'This is neither a file nor a folder.' },
-    ],
   ])('%s is a problem', async (_sentence, make, problem) => {
     writeSingle('set')
     make()
     expect(await readEnricherFolder(join(place, 'set'))).toMatchObject({ ok: false, problems: [problem] })
+  })
+
+  it('with a socket in it is a problem', async () => {
+    writeSingle('set')
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(join(place, 'set/x.yaml'), resolve))
+    const read = await readEnricherFolder(join(place, 'set'))
+    server.close()
+    expect(read).toMatchObject({ ok: false, problems: [{ file: 'x.yaml', message: 'This is neither a file nor a folder.' }] })
   })
 
   it('that is not there is a problem', async () => {

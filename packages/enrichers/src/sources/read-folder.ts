@@ -10,7 +10,7 @@ export type ReadFolder = { ok: true; files: EnricherFile[]; name: string } | { o
 /** Reads a set from a folder, or from the folder of the `enrichers.yaml` or `enricher.yaml` that is named. */
 export async function readEnricherFolder(path: string): Promise<ReadEnrichers> {
   const read = await readFolderFiles(path)
-  return read.ok ? await readEnricherFiles(read.files, { name: read.name }) : read
+  return read.ok ? readEnricherFiles(read.files, { name: read.name }) : read
 }
 
 /**

@@ -128,7 +128,7 @@ class ValueReader {
 }
 
 function readScalar(node: Scalar): YamlValue {
-  const text = String(node.value ?? '')
+  const text = typeof node.value === 'string' ? node.value : ''
   if (node.tag === 'tag:yaml.org,2002:str' || node.tag === '!') return text
   if (node.tag === 'tag:yaml.org,2002:binary') return Buffer.from(text, 'base64').toString('utf8')
   return node.type === 'PLAIN' || node.type === undefined ? resolvePlainScalar(text) : text

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readYaml } from './yaml-document.js'
 import { jsonTextOf, plainOf } from './yaml-value.js'
@@ -61,5 +62,16 @@ describe('a scalar means what it means to yaml.v3', () => {
 
   it('reads the first document alone', () => {
     expect(plainOf(valueOf('a: 1\n---\nb: 2\n'))).toEqual({ a: 1 })
+  })
+})
+
+describe('JSON is YAML', () => {
+  it('and means there what it means as JSON', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+        const text = JSON.stringify(value)
+        expect(JSON.stringify(plainOf(valueOf(text)))).toBe(JSON.stringify(JSON.parse(text)))
+      }),
+    )
   })
 })

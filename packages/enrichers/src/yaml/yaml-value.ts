@@ -26,7 +26,7 @@ export type YamlMap = Map<string, YamlValue>
 export type TimeForm = 'go' | 'rfc3339'
 
 /** A document grew beyond the limit when its aliases were followed, or holds what JSON cannot say. */
-export class YamlContentError extends Error {}
+class YamlContentError extends Error {}
 
 const limitValues = 200_000
 const limitBytes = 4 * 1024 * 1024
