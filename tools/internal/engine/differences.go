@@ -91,11 +91,13 @@ func (e *Engine) prepareDatabase(ctx context.Context, fields func(any) error, _ 
 		return nil, err
 	}
 	started := time.Now()
-	if _, err := e.lookup(); err != nil {
-		return nil, err
-	}
+	looked := make(chan error, 1)
+	go func() {
+		_, err := e.lookup()
+		looked <- err
+	}()
 	made, checksum, err := e.differences.fingerprint(ctx, e.options, request.Directory)
-	if err != nil {
+	if err := errors.Join(<-looked, err); err != nil {
 		return nil, err
 	}
 	if e.differences.fingerprints == nil {

@@ -8,19 +8,25 @@ import (
 	"strconv"
 )
 
-// namesIn reads the other names of a vulnerability from a record's content. Most records have none and are not taken apart.
+// namesIn reads the other names of a vulnerability from a record's content. Most records have none, and those that have are not taken apart as a
+// whole: a list of the same key elsewhere in it only gives names too many.
 func namesIn(content []byte) ([]string, error) {
-	if !bytes.Contains(content, []byte(`"aliases"`)) && !bytes.Contains(content, []byte(`"cves"`)) {
-		return nil, nil
+	var names []string
+	for _, key := range [][]byte{[]byte(`"aliases":`), []byte(`"cves":`)} {
+		for rest := content; ; {
+			_, after, found := bytes.Cut(rest, key)
+			if !found {
+				break
+			}
+			rest = after
+			var list []string
+			if err := json.NewDecoder(bytes.NewReader(rest)).Decode(&list); err != nil {
+				return nil, err
+			}
+			names = append(names, list...)
+		}
 	}
-	var named struct {
-		Aliases []string `json:"aliases"`
-		CVEs    []string `json:"cves"`
-	}
-	if err := json.Unmarshal(content, &named); err != nil {
-		return nil, err
-	}
-	return append(named.Aliases, named.CVEs...), nil
+	return names, nil
 }
 
 // addUse counts a record of a package or CPE to its vulnerability: which there are decides the namespaces that it is told of in.
