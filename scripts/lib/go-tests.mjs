@@ -26,7 +26,7 @@ async function testModule(module) {
   }
   const counter = new GoCounter()
   // The flags of the build: with others Go would compile everything a second time.
-  const { exitCode, output } = await runCommand('go', ['test', '-json', './...'], {
+  const { exitCode, output } = await runCommand('go', ['test', '-json', '-timeout', '30m', './...'], {
     cwd: join(root, module),
     environment: { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly -buildvcs=false -trimpath', GOWORK: 'off' },
     onLine: (line) => counter.take(line),
