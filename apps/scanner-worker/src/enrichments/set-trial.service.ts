@@ -68,7 +68,10 @@ export class SetTrialService {
   }
 
   private async compile(set: EnricherSet): Promise<EnricherProblem[]> {
-    return (await this.sandbox.runner()).validate(set)
+    const runner = await this.sandbox.runner()
+    const problems = await runner.validate(set)
+    // The engines' first run is slow on a busy machine: a time-out is a mistake of the set only when it comes again.
+    return problems.some(({ message }) => message.startsWith('timeout: ')) ? runner.validate(set) : problems
   }
 
   private async tried(set: EnricherSet, enricher: string | null, payload: string, signal: AbortSignal): Promise<EnrichmentResults> {
