@@ -139,6 +139,8 @@ export interface BridgeOptions {
   queueLimit?: number | undefined
   /** What scripts take for the time, in milliseconds since 1970. Default 0: a result must not depend on when it was made unless the caller says so. */
   now?: number | (() => number) | undefined
+  /** Runs a small script of each engine as soon as the pool has started, so that the first real one finds compiled code. Default true. */
+  warmUp?: boolean | undefined
   /** Where scripts' randomness starts. The same seed gives the same numbers. Default 1. */
   seed?: number | undefined
 }

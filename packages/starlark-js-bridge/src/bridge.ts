@@ -4,6 +4,7 @@ import {
   type Bridge,
   type BridgeOptions,
   type BridgeStats,
+  type Chain,
   type ChainResult,
   type ChainsRequest,
   type JsonValue,
@@ -45,16 +46,29 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   const limits = limitsOf(options)
   const httpGate = options.http === undefined ? undefined : createHttpGate(options.http)
   const module = await compileEngines(limits.memoryMb)
-  const { memoryMb, timeoutMs } = limits
-  const pool = new WorkerPool(limits.workers, { module, memoryMb, timeoutMs, httpGate }, limits.queueLimit)
+  const { memoryMb, seed, timeoutMs } = limits
+  const pool = new WorkerPool(limits.workers, { module, memoryMb, seed, timeoutMs, httpGate }, limits.queueLimit)
   try {
     await pool.ready
   } catch (error) {
     await pool.close()
     throw error
   }
+  // Whatever becomes of it: a bridge that is closed at once has nothing to warm for.
+  if (options.warmUp !== false) new ChainRun(pool, limits, WARM_UP_INPUT, WARM_UP).start().catch(() => undefined)
   return new PooledBridge(pool, limits)
 }
+
+const WARM_UP_INPUT = '{"list":[{"name":"a","number":1}]}'
+const WARM_UP: readonly Chain[] = [
+  { engine: 'starlark' as const, source: 'def enrich(input):\n    return {"x": [e.name for e in input.list if matches("a", e.name)]}\n' },
+  { engine: 'template' as const, source: 'x: {{ filter "name" "startsWith" "a" .list | map "field" "number" | first | toYaml }}\n' },
+  {
+    engine: 'yaegi' as const,
+    source:
+      'import ("fmt"; "strings")\nfunc enrich(in map[string]interface{}) map[string]interface{} {\n\treturn map[string]interface{}{"x": strings.ToUpper(fmt.Sprint(len(in)))}\n}\n',
+  },
+].map((step) => ({ name: 'warm-up', steps: [{ name: 'warm-up', ...step }] }))
 
 /** JSON text of an input, or why there is none. */
 function textOf(input: JsonValue | JsonText): { text: string | Uint8Array } | { problem: string } {
@@ -151,7 +165,6 @@ class PooledBridge implements Bridge {
       shared,
       own: [],
       nowMs: this.limits.now(),
-      seed: this.limits.seed,
     }
     return new Promise<Single>((resolve, reject) => {
       const settled = (): void => signal?.removeEventListener('abort', abort)

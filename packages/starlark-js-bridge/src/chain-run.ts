@@ -110,7 +110,6 @@ export class ChainRun {
       shared: this.shared,
       own: chains.map(({ chain }) => chain.own ?? ''),
       nowMs: this.limits.now(),
-      seed: this.limits.seed,
     }
   }
 

@@ -1,4 +1,4 @@
-import { WasiShim, type Surroundings } from './wasi-shim.js'
+import { WasiShim } from './wasi-shim.js'
 import { webAssembly, type WasmImports, type WasmMemory, type WasmModule } from './web-assembly.js'
 import type { EngineResult, WorkerJob } from './worker-protocol.js'
 
@@ -34,15 +34,15 @@ export class EngineInstance {
   private startedMs = 0
   /** What runs, or ran last. */
   running = { chain: 0, step: 0 }
-  private seed = 1
 
   constructor(
     module: WasmModule,
     memoryMb: number,
+    private readonly seed: number,
     private readonly events: InstanceEvents,
   ) {
-    // The start of the runtime asks for the time and for chance too.
-    this.shim.surround({ nowMs: 0, seed: 1 })
+    // The runtime starts from chance too: the order of its maps hangs on it.
+    this.shim.surround({ nowMs: 0, seed })
     const instance = new webAssembly.Instance(module, { wasi_snapshot_preview1: this.shim.imports, bridge: this.bridgeImports() })
     this.exports = instance.exports as unknown as EngineExports
     this.shim.attach(this.exports.memory)
@@ -56,9 +56,7 @@ export class EngineInstance {
   }
 
   run(job: WorkerJob): void {
-    const surroundings: Surroundings = { nowMs: job.nowMs, seed: job.seed }
-    this.shim.surround(surroundings)
-    this.seed = job.seed
+    this.shim.surround({ nowMs: job.nowMs, seed: this.seed })
     const parts = [
       encoder.encode(job.header),
       typeof job.shared === 'string' ? encoder.encode(job.shared) : job.shared,

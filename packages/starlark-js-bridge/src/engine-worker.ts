@@ -26,7 +26,7 @@ const events: InstanceEvents = {
   },
 }
 
-let instance = new EngineInstance(setup.module, setup.memoryMb, events)
+let instance = new EngineInstance(setup.module, setup.memoryMb, setup.seed, events)
 
 parentPort?.on('message', (job: WorkerJob) => {
   try {
@@ -37,7 +37,7 @@ parentPort?.on('message', (job: WorkerJob) => {
   }
   tell({ type: 'done' })
   try {
-    instance = new EngineInstance(setup.module, setup.memoryMb, events)
+    instance = new EngineInstance(setup.module, setup.memoryMb, setup.seed, events)
   } catch (error) {
     tell({ type: 'died', death: causeOfDeath(error, '') })
     return

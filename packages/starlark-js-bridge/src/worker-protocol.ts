@@ -5,6 +5,7 @@ import type { WasmModule } from './web-assembly.js'
 export interface WorkerSetup {
   module: WasmModule
   memoryMb: number
+  seed: number
   http: { port: import('node:worker_threads').MessagePort; signal: SharedArrayBuffer } | undefined
 }
 
@@ -33,7 +34,6 @@ export interface WorkerJob {
   shared: string | Uint8Array
   own: string[]
   nowMs: number
-  seed: number
 }
 
 /** Why an instance ended in the middle, and in which step of which chain, as far as that is known. */

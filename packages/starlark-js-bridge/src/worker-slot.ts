@@ -18,6 +18,7 @@ export interface JobEvents {
 export interface SlotOptions {
   module: WasmModule
   memoryMb: number
+  seed: number
   timeoutMs: number
   httpGate: HttpGate | undefined
 }
@@ -87,7 +88,12 @@ export class WorkerSlot {
     this.isReady = false
     const connection = this.options.httpGate?.open()
     this.connection = connection
-    const setup: WorkerSetup = { module: this.options.module, memoryMb: this.options.memoryMb, http: connection?.forWorker }
+    const setup: WorkerSetup = {
+      module: this.options.module,
+      memoryMb: this.options.memoryMb,
+      seed: this.options.seed,
+      http: connection?.forWorker,
+    }
     const worker = new Worker(entry, {
       workerData: setup,
       transferList: connection === undefined ? [] : [connection.forWorker.port],
