@@ -24,7 +24,8 @@ async function main(): Promise<void> {
     all.push(figures)
   }
   if (all.length > 1) printGrowth(all)
-  if (all.some(({ equality }) => equality.differences.length > 0)) throw new Error('what is stored is not what grype finds')
+  if (all.some(({ equality, thirdEquality }) => equality.differences.length + thirdEquality.differences.length > 0))
+    throw new Error('what is stored is not what grype finds')
 }
 
 function printFigures(figures: FleetFigures): void {
@@ -61,9 +62,14 @@ function printFigures(figures: FleetFigures): void {
   )
   printRematches(figures)
   printQueries(figures)
-  console.log(`\n${equality.images} images of ${images} compared with grype sbom: in the second database, ${equality.findings} findings`)
-  console.log(equality.differences.length === 0 ? '  all equal' : `  NOT EQUAL in ${equality.differences.length}:`)
-  for (const difference of equality.differences.slice(0, 10)) console.log(`  ${difference}`)
+  printEquality(images, 'second', equality)
+  printEquality(images, 'third', figures.thirdEquality)
+}
+
+function printEquality(images: number, database: string, { images: compared, findings, differences }: FleetFigures['equality']): void {
+  console.log(`\n${compared} images of ${images} compared with grype sbom: in the ${database} database, ${findings} findings`)
+  console.log(differences.length === 0 ? '  all equal' : `  NOT EQUAL in ${differences.length}:`)
+  for (const difference of differences.slice(0, 10)) console.log(`  ${difference}`)
 }
 
 function sumOf({ packages }: FleetFigures): FleetFigures['packages'][number] {

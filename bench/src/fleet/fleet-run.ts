@@ -46,6 +46,8 @@ export interface FleetFigures {
   full: RematchFigures
   /** After the third, which differs in a few projects. */
   third: RematchFigures
+  /** After the third, of fewer images: here the difference of the databases has chosen what was matched. */
+  thirdEquality: EqualityFigures
   queries: QueryFigures[]
   /** The full re-match beside which the questions were asked. */
   beside: RematchFigures
@@ -123,6 +125,10 @@ async function measureFleet(
   say('re-match by the third database')
   const byThird = await rematchByDatabase(suite, third)
   await untilIdle(suite)
+  say('comparing with the grype command')
+  const latest = await PlainGrype.prepare(join(suite.home, 'grype-third'), third)
+  const fewer = Math.ceil(sizes.sample / 4)
+  const thirdEquality = await compareWithGrype(client, program, files, spread(sizes.images, fewer), latest, work)
   say('questions beside a re-match')
   const isHeldToOneCore = holdToOneCore(suite)
   const beside = await askBesideRematch(suite, client, sizes.queries)
@@ -138,6 +144,7 @@ async function measureFleet(
     equality,
     full,
     third: byThird,
+    thirdEquality,
     ...beside,
     isHeldToOneCore,
     bytesAfter: databaseBytes,
