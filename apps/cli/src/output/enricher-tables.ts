@@ -172,6 +172,6 @@ export function libraryTable(items: readonly { name: string; description: string
 }
 
 /** `owner/owner.star:3:5: runtime: ...` */
-export function failureLine({ script, line, column, kind, message }: Extract<EnricherOutcome, { ok: false }>['error']): string {
+function failureLine({ script, line, column, kind, message }: Extract<EnricherOutcome, { ok: false }>['error']): string {
   return `${[script, line, column].filter((part) => part !== undefined).join(':')}: ${kind}: ${message}`
 }
