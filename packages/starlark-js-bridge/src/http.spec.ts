@@ -58,7 +58,7 @@ describe('requests of scripts', () => {
 
   beforeAll(async () => {
     server = createServer((request, response) => {
-      seen.push(`${request.method} ${request.url} ${request.headers['x-team'] ?? ''}`)
+      seen.push(`${request.method} ${request.url} ${String(request.headers['x-team'] ?? '')}`)
       const path = request.url ?? ''
       if (path === '/away') response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end()
       else if (path === '/near') response.writeHead(302, { location: '/json' }).end()

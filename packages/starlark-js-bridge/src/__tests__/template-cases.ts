@@ -186,13 +186,13 @@ export const sprigCases: readonly TemplateCase[] = [
   ],
   [
     'regexReplaceAll mustRegexReplaceAll',
-    '{{ regexReplaceAll "a(x*)b" "-ab-axxb-" "${1}W" }} {{ mustRegexReplaceAll "a" "aa" "b" }}',
-    '-W-xxW- bb',
+    '{{ regexReplaceAll "a(x*)b" "-ab-axxb-" "$1-W" }} {{ mustRegexReplaceAll "a" "aa" "b" }}',
+    '--W-xx-W- bb',
   ],
   [
     'regexReplaceAllLiteral mustRegexReplaceAllLiteral',
-    '{{ regexReplaceAllLiteral "a" "a" "${1}" }} {{ mustRegexReplaceAllLiteral "a" "a" "$" }}',
-    '${1} $',
+    '{{ regexReplaceAllLiteral "a" "a" "$1" }} {{ mustRegexReplaceAllLiteral "a" "a" "$" }}',
+    '$1 $',
   ],
   ['regexSplit mustRegexSplit', '{{ regexSplit "z+" "pizza" -1 }} {{ mustRegexSplit "," "a,b" -1 }}', '[pi a] [a b]'],
   ['regexQuoteMeta', '{{ regexQuoteMeta "1.2" }}', '1\\.2'],
