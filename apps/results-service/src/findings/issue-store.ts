@@ -14,6 +14,8 @@ export interface IssueReport {
   readonly image: { readonly id: number; readonly digest: string }
   readonly engine: EngineName
   readonly isWhole: boolean
+  /** The engine has had no good result before, so that nothing is stored yet. */
+  readonly isFirst: boolean
   readonly at: Date
 }
 
@@ -42,7 +44,13 @@ export class IssueStore {
     return { appeared: secrets.appeared + misconfigurations.appeared, gone: secrets.gone + misconfigurations.gone }
   }
 
-  private async storeTable(tx: Transaction, table: IssueTable, { image, engine, isWhole, at }: IssueReport, issues: readonly Issue[]) {
+  private async storeTable(
+    tx: Transaction,
+    table: IssueTable,
+    { image, engine, isWhole, isFirst, at }: IssueReport,
+    issues: readonly Issue[],
+  ) {
+    if (isFirst && issues.length === 0) return { appeared: 0, gone: 0 }
     const open = await rows<{ id: string }>(tx, `select id from ${table} where image_id = $1 and engine = $2 and is_open`, [
       image.id,
       engineCode(engine),

@@ -129,7 +129,7 @@ export class ReportStore {
       cause: causeOf(ingest, engine, before),
       generationId,
     })
-    const issues = await this.issues.store(tx, { image, engine: engine.engine, isWhole, at }, engine)
+    const issues = await this.issues.store(tx, { image, engine: engine.engine, isWhole, isFirst: !before?.scannedAt, at }, engine)
     const outcome = outcomeOf(engine, ingest.generations, stored.findingCount)
     await this.results.storeGood(tx, image.id, outcome, { at, generationId, findingsHash: stored.hash })
     const appeared = stored.appeared + issues.appeared

@@ -3,9 +3,9 @@ import { PackagePlace } from '@pharos/contracts'
 import { rows } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { idArray, jsonArray, plainArray } from '../ingest/array-parameter.js'
+import { LineShapes } from '../ingest/line-shapes.js'
 import { type Lines, parseLine } from '../ingest/received-report.js'
 import { textHash } from '../inventory/content-hash.js'
-import { RecentMap } from '../inventory/recent-map.js'
 
 /** A package at a place of an image. */
 export interface PackageOccurrence {
@@ -96,17 +96,24 @@ export class ImagePackageStore {
 /** Reads where packages stand. Throws `report-invalid` for a line that is not spelled as the contract says: it is stored as it stands. */
 export function placesOf(lines: Lines): ReportedPlace[] {
   return Array.from({ length: lines.count }, (_value, position) => {
-    const detail = lines.text(position)
-    const known = checkedPlaces.get(detail)
-    if (known !== undefined) return { path: known, detail }
-    const path = parseLine(PackagePlace, detail, 'place').locations[0]?.path ?? ''
-    checkedPlaces.set(detail, path)
-    return { path, detail }
+    const json = lines.bytes(position)
+    const detail = json.toString()
+    const isKnownShape = placeShapes.has(json)
+    const path = isKnownShape ? firstPath(detail) : null
+    if (path !== null) return { path, detail }
+    const place = parseLine(PackagePlace, detail, 'place')
+    if (!isKnownShape) placeShapes.accept(json)
+    return { path: place.locations[0]?.path ?? '', detail }
   })
 }
 
-/** Lines that were found right, with their paths. Images share most of their packages' places. */
-const checkedPlaces = new RecentMap<string>(20_000)
+const placeShapes = new LineShapes(64)
+const pathPrefix = '{"locations":[{"path":"'
+
+/** The first path of a line without escapes; null when it does not begin with one. */
+function firstPath(detail: string): string | null {
+  return detail.startsWith(pathPrefix) ? detail.slice(pathPrefix.length, detail.indexOf('"', pathPrefix.length)) : null
+}
 
 /** Occurrences of a report's packages; the same facts at the same place are one, with the places of all. */
 export function mergeOccurrences(
