@@ -6,7 +6,7 @@ import { createGunzip } from 'node:zlib'
 import { PharosError } from '@pharos/contracts'
 import type { EngineFindings, Scanner, ScanRequest } from '../model/scanner.js'
 import { readJsonFile } from '../process/json-file.js'
-import { runTool } from '../process/process-runner.js'
+import { runForReport } from '../process/run-for-report.js'
 import { readImportDigest } from './grype-database.js'
 import { grypeEnvironment } from './grype-environment.js'
 import { grypeProblem } from './grype-problem.js'
@@ -39,29 +39,21 @@ export class GrypeCommand implements Scanner {
   }
 
   private async match(source: string, reportPath: string, databaseDirectory: string, request: ScanRequest): Promise<EngineFindings> {
-    const { workDirectory, limits, signal } = request
-    const environment = grypeEnvironment(databaseDirectory)
-    const result = await runTool({
-      tool: 'grype',
-      program: this.program,
-      args: ['-o', 'json', '--', source],
-      workDirectory,
-      environment,
-      output: { path: reportPath, limitBytes: limits.outputLimitBytes },
-      timeoutMs: limits.timeoutMs,
-      memoryLimitBytes: limits.memoryLimitBytes,
-      signal,
-    })
-    if (result.exitCode !== 0) throw grypeProblem(result.exitCode, result.stderr)
-    if (result.outputBytes === 0)
-      throw new PharosError(
-        'engine-output-invalid',
-        `grype ended with exit code 0 but printed nothing. ${result.stderr.slice(-600)}`.trim(),
-      )
+    await runForReport(
+      {
+        tool: 'grype',
+        program: this.program,
+        args: ['-o', 'json', '--', source],
+        environment: grypeEnvironment(databaseDirectory),
+        reportPath,
+        problemOf: grypeProblem,
+      },
+      request,
+    )
     const report = await readJsonFile(reportPath, {
       schema: GrypeReport,
       name: 'The report of grype',
-      limitBytes: limits.outputLimitBytes,
+      limitBytes: request.limits.outputLimitBytes,
       problem: 'engine-output-invalid',
     })
     const findings = mapGrypeReport(report, request.catalogue)

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { type CataloguerIdentity, PharosError } from '@pharos/contracts'
 import type { Cataloguer, CatalogueRequest, EngineLimits } from '../model/scanner.js'
-import { runTool } from '../process/process-runner.js'
+import { runForReport, type RunBounds } from '../process/run-for-report.js'
 
 /**
  * Settings that make the syft command catalogue what the grype command would: Go symbols are captured and packages without a version
@@ -54,31 +54,24 @@ export class SyftCommand implements Cataloguer {
 
   private async run(
     args: string[],
-    { workDirectory, limits, signal }: Pick<CatalogueRequest, 'workDirectory' | 'limits' | 'signal'>,
+    bounds: RunBounds,
     sbomPath: string,
     problem: 'catalogue-failed' | 'sbom-invalid',
     environment: Readonly<Record<string, string>> = {},
   ): Promise<void> {
-    const plainPath = join(workDirectory, 'sbom.json')
+    const plainPath = join(bounds.workDirectory, 'sbom.json')
     try {
-      const result = await runTool({
-        tool: 'syft',
-        program: this.program,
-        args,
-        workDirectory,
-        environment: { ...catalogueEnvironment, ...environment },
-        output: { path: plainPath, limitBytes: limits.outputLimitBytes },
-        timeoutMs: limits.timeoutMs,
-        memoryLimitBytes: limits.memoryLimitBytes,
-        signal,
-      })
-      if (result.exitCode !== 0)
-        throw new PharosError(problem, `syft ended with exit code ${result.exitCode}. ${result.stderr.slice(-600)}`.trim())
-      if (result.outputBytes === 0)
-        throw new PharosError(
-          'engine-output-invalid',
-          `syft ended with exit code 0 but printed nothing. ${result.stderr.slice(-600)}`.trim(),
-        )
+      await runForReport(
+        {
+          tool: 'syft',
+          program: this.program,
+          args,
+          environment: { ...catalogueEnvironment, ...environment },
+          reportPath: plainPath,
+          problemOf: (exitCode, stderr) => new PharosError(problem, `syft ended with exit code ${exitCode}. ${stderr.slice(-600)}`.trim()),
+        },
+        bounds,
+      )
       await pipeline(createReadStream(plainPath), createGzip({ level: 4 }), createWriteStream(sbomPath, { mode: 0o600 }))
     } finally {
       await rm(plainPath, { force: true })

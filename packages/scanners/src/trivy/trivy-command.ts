@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { PharosError } from '@pharos/contracts'
 import type { EngineFindings, Scanner, ScanRequest, UsedDatabase } from '../model/scanner.js'
 import { readJsonFile } from '../process/json-file.js'
-import { runTool } from '../process/process-runner.js'
+import { runForReport } from '../process/run-for-report.js'
 import { mapTrivyReport } from './mapping.js'
 import { TrivyReport } from './schema.js'
 import { readTrivyDatabase } from './trivy-database.js'
@@ -37,29 +37,23 @@ export class TrivyCommand implements Scanner {
   ) {}
 
   async scan(request: ScanRequest): Promise<EngineFindings> {
-    const { layoutDirectory, workDirectory, limits, signal } = request
+    const { layoutDirectory, workDirectory, limits } = request
     if (layoutDirectory === null) throw new PharosError('engine-unavailable', 'Trivy reads images; this scan has an SBOM only.')
     const reportPath = join(workDirectory, 'trivy-report.json')
     const cacheDirectory = join(workDirectory, 'trivy-cache')
     try {
       const database = await this.prepareCache(cacheDirectory, request.databaseDirectory)
-      const result = await runTool({
-        tool: 'trivy',
-        program: this.program,
-        workDirectory,
-        args: this.arguments(layoutDirectory, cacheDirectory),
-        environment: this.server?.token === undefined ? {} : { TRIVY_TOKEN: this.server.token },
-        output: { path: reportPath, limitBytes: limits.outputLimitBytes },
-        timeoutMs: limits.timeoutMs,
-        memoryLimitBytes: limits.memoryLimitBytes,
-        signal,
-      })
-      if (result.exitCode !== 0) throw trivyProblem(result.exitCode, result.stderr)
-      if (result.outputBytes === 0)
-        throw new PharosError(
-          'engine-output-invalid',
-          `trivy ended with exit code 0 but printed nothing. ${result.stderr.slice(-600)}`.trim(),
-        )
+      await runForReport(
+        {
+          tool: 'trivy',
+          program: this.program,
+          args: this.arguments(layoutDirectory, cacheDirectory),
+          environment: this.server?.token === undefined ? {} : { TRIVY_TOKEN: this.server.token },
+          reportPath,
+          problemOf: trivyProblem,
+        },
+        request,
+      )
       const report = await readJsonFile(reportPath, {
         schema: TrivyReport,
         name: 'The report of trivy',
