@@ -6,14 +6,21 @@ import { dim } from './terminal.mjs'
 const names = ['distro-support', 'exploitability', 'runtime-support']
 const label = 'demo'
 
-/** Makes ready enrichers the active ones, unless somebody has activated others. @param {Api} api */
-export async function activateEnrichers(api) {
+/**
+ * Makes ready enrichers the active ones, unless somebody has activated others.
+ * @param {Api} api
+ * @param {(look: () => Promise<unknown>, problem: string) => Promise<unknown>} poll
+ */
+export async function activateEnrichers(api, poll) {
   const { active } = await api('GET', '/enrichers')
   if (active !== null) return
   const { librarySet } = await import('../../packages/enrichers/dist/index.js')
-  const set = await api('POST', '/enrichers/sets', { json: { files: librarySet(names), label } })
-  if (set.state === 'checking') throw new Error('no worker has checked the sample enrichers; the log of scanner-worker says why')
-  await api('POST', `/enrichers/sets/${set.id}:activate`)
+  const { id } = await api('POST', '/enrichers/sets', { json: { files: librarySet(names), label } })
+  await poll(async () => {
+    const { state } = await api('GET', `/enrichers/sets/${id}`)
+    return state === 'checking' ? undefined : state
+  }, 'no worker has checked the sample enrichers (see the log of scanner-worker)')
+  await api('POST', `/enrichers/sets/${id}:activate`)
 }
 
 /**

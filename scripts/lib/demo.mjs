@@ -54,7 +54,7 @@ export async function giveTour(site, baseUrl, token) {
   })
   const { archivePath } = site
   if (archivePath !== undefined) await step('Sample vulnerability database imported', () => importDatabase(api, archivePath))
-  await step('Sample enrichers activated', () => activateEnrichers(api))
+  await step('Sample enrichers activated', () => activateEnrichers(api, poll))
   const ids = await submit(api, site.references)
   const tasks = await step('Sample images scanned', () => Promise.all(ids.map((id) => untilEnded(api, id))))
   say()
