@@ -10,7 +10,7 @@ import {
 import { pollUntil } from '@pharos/service-kit'
 import type { GatewayApi } from './gateway-api.js'
 
-const patienceMs = 120_000
+const patienceMs = 300_000
 
 /** A script with the step that runs it; the ending of its name says which engine it is of. */
 export interface Script {
