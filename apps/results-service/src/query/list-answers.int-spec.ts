@@ -26,7 +26,8 @@ async function follow(path: string, relation: string): Promise<string[][]> {
     const { status, headers, body } = await app.request({ method: 'GET', url, principal: admin })
     expect(status).toBe(200)
     pages.push((body as { items: { name: string }[] }).items.map(({ name }) => name))
-    url = new RegExp(`<([^>]+)>; rel="${relation}"`).exec(String(headers['link'] ?? ''))?.[1]
+    const { link } = headers
+    url = typeof link === 'string' ? new RegExp(`<([^>]+)>; rel="${relation}"`).exec(link)?.[1] : undefined
   }
   return pages
 }

@@ -42,7 +42,9 @@ export class CreateEnrichment1790000000300 implements MigrationInterface {
         ended_at timestamptz
       )`)
     await runner.query('create index enricher_run_set on enricher_run (set_id)')
-    await runner.query('create unique index enricher_run_activation on enricher_run ((true)) where kind = $$activate$$ and ended_at is null')
+    await runner.query(
+      'create unique index enricher_run_activation on enricher_run ((true)) where kind = $$activate$$ and ended_at is null',
+    )
 
     // What enrichers run on: an image itself (kind 0), one of its submitted contexts (1), or a workload that runs it (2). No foreign
     // key: image-removal.ts removes the subjects of an image, and these take all the rest with them.
@@ -122,7 +124,9 @@ export class CreateEnrichment1790000000300 implements MigrationInterface {
     await runner.query('create unique index enrichment_work_run on enrichment_work (run_id, subject_id) where run_id is not null')
     await runner.query('create index enrichment_work_subject on enrichment_work (subject_id)')
     await runner.query('create index enrichment_work_open on enrichment_work (id) where run_id is null and chunk_id is null')
-    await runner.query('create index enrichment_work_open_run on enrichment_work (run_id, id) where run_id is not null and chunk_id is null')
+    await runner.query(
+      'create index enrichment_work_open_run on enrichment_work (run_id, id) where run_id is not null and chunk_id is null',
+    )
     await runner.query('create index enrichment_work_chunk on enrichment_work (chunk_id) where chunk_id is not null')
 
     await runner.query(`

@@ -154,7 +154,7 @@ export function resultsOf(claimed: Claimed, edition: Edition, former: Edition | 
 const keysVersion = `${engineVersion}-1`
 
 /** Two names share a key, as names may whose sums clash. */
-export const keyOfName = (name: string): number => name.charCodeAt(0) % 4
+const keyOfName = (name: string): number => name.charCodeAt(0) % 4
 
 function differenceResults(edition: Edition, former: Edition | null): DifferenceChunkResults {
   const isOther = (one: unknown, other: unknown): boolean => JSON.stringify(one) !== JSON.stringify(other)

@@ -37,7 +37,7 @@ export async function begin(world: Rematches, images: Record<string, readonly Pl
 }
 
 /** Delivers what both databases differ in, the first piece of work of a narrowed re-match. */
-export async function compare(world: Rematches, edition: Edition): Promise<void> {
+async function compare(world: Rematches, edition: Edition): Promise<void> {
   const claimed = await world.claim()
   if (claimed?.kind === 'difference') await world.deliver(claimed, resultsOf(claimed, edition, first))
 }
